@@ -1,0 +1,77 @@
+"""What a language model costs to adapt, to serve and to keep.
+
+The public names are loaded when they are first used, so that importing the package costs little.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from costmodel.analysis.compare import Comparison, compare
+    from costmodel.approaches import FewShot, FineTune, Prompting, Rag
+    from costmodel.bill import Bill
+    from costmodel.costs import inference_cost, maintenance_cost, training_cost
+    from costmodel.errors import DataError, PriceError, ScenarioError
+    from costmodel.hosts import Dedicated, PerToken, Provisioned, Rented
+    from costmodel.prices.book import PriceBook
+    from costmodel.quantities.requests import Part, Size
+    from costmodel.scenario import Mix, Option, Scenario, Stage, Upkeep, Workload
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "analysis.compare": ("Comparison", "compare"),
+    "approaches": ("FewShot", "FineTune", "Prompting", "Rag"),
+    "bill": ("Bill",),
+    "costs": ("inference_cost", "maintenance_cost", "training_cost"),
+    "errors": ("DataError", "PriceError", "ScenarioError"),
+    "hosts": ("Dedicated", "PerToken", "Provisioned", "Rented"),
+    "prices.book": ("PriceBook",),
+    "quantities.requests": ("Part", "Size"),
+    "scenario": ("Mix", "Option", "Scenario", "Stage", "Upkeep", "Workload"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Bill",
+    "Comparison",
+    "DataError",
+    "Dedicated",
+    "FewShot",
+    "FineTune",
+    "Mix",
+    "Option",
+    "Part",
+    "PerToken",
+    "PriceBook",
+    "PriceError",
+    "Prompting",
+    "Provisioned",
+    "Rag",
+    "Rented",
+    "Scenario",
+    "ScenarioError",
+    "Size",
+    "Stage",
+    "Upkeep",
+    "Workload",
+    "compare",
+    "inference_cost",
+    "maintenance_cost",
+    "training_cost",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(import_module(f"costmodel.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""What bills mean: comparisons, checks against published figures."""

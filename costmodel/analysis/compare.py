@@ -1,0 +1,329 @@
+"""Compare the options of a scenario: which one is cheapest, and how much of it is upkeep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from costmodel.bill import PHASES, Bill, bill
+from costmodel.errors import CostModelError, PriceError, ScenarioError
+from costmodel.months import Array
+from costmodel.prices.book import PriceBook
+from costmodel.quantities import outcomes
+from costmodel.scenario import Event, InfeasibleError, Mix, Option, Plan, Scenario, plan
+from costmodel.scenario.files import moved_prices
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SEVERAL = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What one option comes to.
+
+    Attributes:
+        name: Its name.
+        provider, model: Of its first stage; those of all members of a mix.
+        bill: Its bill, None if it is not feasible.
+        reason: Why it is not feasible, blank if it is.
+        success_rate: Share of single attempts that succeed, None if not stated. [1]
+        usd_per_request: Total over all requests. [US$], shape (...)
+        usd_per_success: Cost of a successful outcome, None if no rate is stated. [US$]
+        warnings: What the reader should know.
+        events: The calendar.
+    """
+
+    name: str
+    provider: str
+    model: str
+    bill: Bill | None
+    reason: str = ""
+    success_rate: float | None = None
+    usd_per_request: Array | None = None
+    usd_per_success: Array | None = None
+    warnings: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
+
+    @property
+    def feasible(self) -> bool:
+        """Whether the option can be had over the whole horizon."""
+        return self.bill is not None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the result with the documented keys; means over scenarios made at once."""
+        found = self.bill
+        by_phase = None if found is None else {k: _mean(v) for k, v in found.by_phase().items()}
+        return {
+            "name": self.name,
+            "provider": self.provider,
+            "model": self.model,
+            "total_usd": None if found is None else _mean(found.total),
+            "usd_per_request": _mean(self.usd_per_request),
+            "usd_per_success": _mean(self.usd_per_success),
+            "success_rate": self.success_rate,
+            "maintenance_share": None if found is None else _mean(found.maintenance_share),
+            "by_phase": by_phase,
+            "feasible": self.feasible,
+            "reason": self.reason or None,
+            "warnings": list(self.warnings),
+            "calendar": [
+                {"day": event.day.isoformat(), "what": event.what, "kind": event.kind}
+                for event in self.events
+            ],
+        }
+
+
+def _mean(value: Any) -> float | None:
+    return None if value is None else float(np.mean(value))
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The options of a scenario side by side.
+
+    Attributes:
+        scenario: What was compared.
+        results: One per option, in the order of the scenario.
+        warnings: About the scenario as a whole, e.g. prices that have moved.
+        folders: The tables the prices came from.
+    """
+
+    scenario: Scenario
+    results: tuple[Result, ...]
+    book: PriceBook = field(repr=False)
+    warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def bills(self) -> Mapping[str, Bill]:
+        """Bills of the feasible options by name."""
+        return {result.name: result.bill for result in self.results if result.bill is not None}
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What had to be assumed, for all options."""
+        said = [text for found in self.bills.values() for text in found.assumptions]
+        return tuple(dict.fromkeys(said))
+
+    @property
+    def ranked(self) -> tuple[Result, ...]:
+        """Feasible options that meet the requirement, cheapest first."""
+        required = self.scenario.workload.required_success
+        stated = any(result.success_rate is not None for result in self.results)
+        eligible = [result for result in self.results if result.feasible]
+        if stated:
+            eligible = [
+                result
+                for result in eligible
+                if result.success_rate is not None
+                and (required is None or result.success_rate >= float(np.mean(required)) - 1e-12)
+            ]
+        return tuple(sorted(eligible, key=lambda result: self._rank(result, stated=stated)))
+
+    @staticmethod
+    def _rank(result: Result, *, stated: bool) -> float:
+        if stated:
+            return float(np.mean(result.usd_per_success))  # type: ignore[arg-type]
+        return float(np.mean(result.bill.total)) if result.bill is not None else float("inf")
+
+    @cached_property
+    def verdict(self) -> str:
+        """The finding in one or two sentences."""
+        return _verdict(self)
+
+    @property
+    def prices_on(self) -> dict[str, str | None]:
+        """The days of the prices: frozen to one day, or oldest and newest check of those used."""
+        days = [
+            self.book.rows[line.row].verified_on
+            for found in self.bills.values()
+            for line in found.lines
+        ]
+        frozen = self.book.priced_on
+        return {
+            "day": frozen.isoformat() if frozen else None,
+            "verified_from": min(days).isoformat() if days else None,
+            "verified_to": max(days).isoformat() if days else None,
+        }
+
+    def frame(self) -> pd.DataFrame:
+        """Return a table with one row per option: totals, unit costs, phases, feasibility."""
+        import pandas as pd
+
+        records = []
+        for result in self.results:
+            record = result.as_dict()
+            phases = record.pop("by_phase") or dict.fromkeys(PHASES)
+            records.append(
+                {k: v for k, v in record.items() if k not in ("warnings", "calendar")}
+                | {f"{phase}_usd": usd for phase, usd in phases.items()}
+            )
+        return pd.DataFrame.from_records(records)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything with the documented keys."""
+        return {
+            "name": self.scenario.name,
+            "verdict": self.verdict,
+            "prices_on": self.prices_on,
+            "price_tables": list(self.book.folders),
+            "months": list(self.scenario.horizon.labels),
+            "assumptions": list(self.assumptions),
+            "warnings": list(self.warnings),
+            "options": [result.as_dict() for result in self.results],
+        }
+
+    def bill(self, option: str) -> Bill:
+        """Return the bill of an option.
+
+        Raises:
+            ScenarioError: If there is no such option, or it is not feasible.
+        """
+        self.scenario.option(option)
+        if option not in self.bills:
+            reason = next(result.reason for result in self.results if result.name == option)
+            message = f"option {option!r} has no bill: {reason}"
+            raise ScenarioError(message)
+        return self.bills[option]
+
+    def explain(
+        self, option: str, line: str | None = None, month: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Trace the dollars of an option back to formula, inputs, price row and source."""
+        return self.bill(option).explain(line, month)
+
+
+def compare(scenario: Scenario, book: PriceBook | None = None) -> Comparison:
+    """Bill every option of a scenario.
+
+    Args:
+        scenario: The scenario.
+        book: The prices; None = the shipped tables.
+
+    Returns:
+        The comparison; options that cannot be had are kept with the reason.
+
+    Raises:
+        PriceError: If an option names something no table knows.
+        ScenarioError: If an option contradicts itself.
+    """
+    book = PriceBook.read() if book is None else book
+    source = scenario.path.name if scenario.path else "the scenario"
+    priced = book.with_rates(scenario.people, source, scenario.start)
+    results = tuple(_result(scenario, option, priced) for option in scenario.options)
+    return Comparison(scenario, results, priced, tuple(moved_prices(scenario, book)))
+
+
+def bill_of(scenario: Scenario, option: Option | Mix, book: PriceBook) -> tuple[Bill, Plan]:
+    """Bill one option.
+
+    Raises:
+        InfeasibleError: If the option cannot be had over the whole horizon.
+    """
+    needs = plan(scenario, option, book)
+    found = bill(needs.quantities, book, scenario.horizon)
+    assumptions = tuple(dict.fromkeys((*needs.assumptions, *found.assumptions)))
+    warnings = tuple(dict.fromkeys((*needs.warnings, *found.warnings)))
+    return Bill(found.months, found.lines, book, assumptions, warnings), needs
+
+
+def _result(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Result:
+    provider, model = _names(scenario, option)
+    try:
+        found, needs = bill_of(scenario, option, book)
+    except InfeasibleError as error:
+        return Result(option.name, provider, model, None, str(error))
+    except CostModelError as error:
+        kind = PriceError if isinstance(error, PriceError) else ScenarioError
+        message = f"option {option.name!r}: {error}"
+        raise kind(message) from None
+    months = scenario.horizon
+    asked = sum(
+        np.asarray(task.requests * (1 + np.asarray(task.growth)) ** np.arange(months.count)).sum(-1)
+        for task in scenario.all_tasks
+    )
+    per_request = np.where(asked > 0, found.total / np.where(asked > 0, asked, 1.0), np.nan)
+    per_success, rate = None, None
+    if option.success_rate is not None:
+        rate = float(np.mean(option.success_rate))
+        work = scenario.workload
+        per_success = outcomes.usd_per_success(
+            per_request, option.success_rate, work.retries, work.failure_usd
+        )
+    return Result(
+        option.name,
+        provider,
+        model,
+        found,
+        success_rate=rate,
+        usd_per_request=per_request,
+        usd_per_success=per_success,
+        warnings=found.warnings,
+        events=needs.events,
+    )
+
+
+def _names(scenario: Scenario, option: Option | Mix) -> tuple[str, str]:
+    if isinstance(option, Mix):
+        members = [scenario.option(name) for name in option.shares]
+        pairs = [_names(scenario, member) for member in members]
+        return " + ".join(dict.fromkeys(p for p, _ in pairs)), " + ".join(m for _, m in pairs)
+    stage = option.stages[0]
+    return stage.host.provider, stage.model
+
+
+def _verdict(comparison: Comparison) -> str:
+    scenario = comparison.scenario
+    work = scenario.workload
+    ranked = comparison.ranked
+    out = [result for result in comparison.results if not result.feasible]
+    stated = any(result.success_rate is not None for result in comparison.results)
+    if not ranked:
+        if len(out) == len(comparison.results):
+            return f"No option can be had over {scenario.months} months: {out[0].reason}."
+        required = float(np.mean(work.required_success or 0.0))
+        return f"No option is stated to meet the required success rate of {required:g}."
+    best = ranked[0]
+    assert best.bill is not None
+    total = float(np.mean(best.bill.total))
+    share = float(np.mean(best.bill.maintenance_share))
+    if stated:
+        each = f"{money(float(np.mean(best.usd_per_success)))} per successful outcome"  # type: ignore[arg-type]
+    else:
+        each = f"{money(float(np.mean(best.usd_per_request)))} per request"  # type: ignore[arg-type]
+    head = f"{best.name} is cheapest: {money(total)} over {scenario.months} months, {each}"
+    text = head if stated else f"If all options answer equally well, {head}"
+    text += f"; {share:.0%} of it is upkeep."
+    if len(ranked) >= SEVERAL:
+        second = ranked[1]
+        ratio = Comparison._rank(second, stated=stated) / Comparison._rank(best, stated=stated)  # noqa: SLF001
+        text += f" Next: {second.name}, {ratio - 1:.0%} more."
+    missed = [r for r in comparison.results if r.feasible and r not in ranked]
+    if missed and stated:
+        text += f" {_count(missed)} not meet the required success rate or state none."
+    if out:
+        verb = "cannot" if len(out) == 1 else "cannot"
+        text += f" {', '.join(r.name for r in out)} {verb} be had over the whole horizon."
+    return text
+
+
+def _count(results: list[Result]) -> str:
+    return "1 option does" if len(results) == 1 else f"{len(results)} options do"
+
+
+def money(usd: float) -> str:
+    """Write dollars with three significant digits, never as $0.00.
+
+    >>> money(46512.3), money(6.4567), money(0.000646)
+    ('$46,500', '$6.46', '$0.000646')
+    """
+    if usd == 0 or not np.isfinite(usd):
+        return "$0" if usd == 0 else "not defined"
+    digits = 2 - int(np.floor(np.log10(abs(usd))))
+    rounded = round(usd, digits)
+    return f"${rounded:,.{max(digits, 0)}f}"

@@ -1,0 +1,516 @@
+"""Ways to make a model do the job. A new approach is one dataclass here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from costmodel.bill import Line, Quantity, measure
+from costmodel.errors import PriceError, ScenarioError, nearest
+from costmodel.hosts import Host, Terms, Training
+from costmodel.months import Array, Numeric
+from costmodel.prices.book import TEAM, Key, PriceBook
+from costmodel.prices.catalog import TuningOffer
+from costmodel.quantities import effort, retrieval, serving, upkeep, volumes
+from costmodel.quantities.requests import Part, Request, Size, mean_of
+
+Work = Quantity | Training
+
+
+@dataclass(frozen=True, eq=False)
+class Occasion:
+    """Something that makes work: the build, a changed requirement, a retirement, ...
+
+    Attributes:
+        work: What is to be done: build, requirement_change, label_ageing, retirement (move to
+            another base model), evaluation.
+        phase, cause: Of the lines; no cause for the first build.
+        times: How often in each month, an expectation. [1/month], shape (..., T)
+        trainable: Share of these on which the tuning service still takes jobs. [1], (..., T)
+    """
+
+    work: str
+    phase: str
+    cause: str
+    times: Array
+    trainable: Numeric = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """What an approach is told about the stage in which it works.
+
+    Attributes:
+        name: Its name in the scenario, with the task where there are several.
+        terms: Prices, months, counting.
+        host: Where the model runs.
+        model: Model in use.
+        offer: Tuning offer, if a provider tunes it.
+        requests: Calls to the model. [1/month], shape (..., T)
+        question_tokens: Length of a question. [token]
+        active: Share of each month in which the stage serves. [1], shape (..., T)
+        occasions: What makes work.
+    """
+
+    name: str
+    terms: Terms
+    host: Host
+    model: str
+    offer: TuningOffer | None
+    requests: Array
+    question_tokens: Numeric
+    active: Array
+    occasions: tuple[Occasion, ...]
+
+    def labour(
+        self,
+        activity: str,
+        role: str,
+        occasion: Occasion,
+        formula: Callable[..., Array],
+        **inputs: Numeric,
+    ) -> Quantity:
+        """Count hours of people on an occasion."""
+        return person_hours(self.terms.book, self.name, activity, role, occasion, formula, **inputs)
+
+
+def person_hours(
+    book: PriceBook,
+    detail: str,
+    activity: str,
+    role: str,
+    occasion: Occasion,
+    formula: Callable[..., Array],
+    **inputs: Numeric,
+) -> Quantity:
+    """Count hours of people on an occasion.
+
+    Args:
+        book: Knows the roles.
+        detail: Approach or option they work for.
+        activity: What they do.
+        role: Role of labour.csv.
+        occasion: Why, and how often.
+        formula: Takes `occasions` and the further inputs.
+        inputs: Its further inputs.
+    """
+    key = book.key(Key("labour", TEAM, role))
+    line = Line(activity, key, "person_hour", occasion.phase, occasion.cause, detail)
+    return measure(line, formula, occasions=occasion.times, **inputs)
+
+
+def assumed(default: Any) -> Any:
+    """Make a field whose default is a guess of ours, listed when it was not replaced."""
+    return field(default=default, metadata={"assumed": True})
+
+
+@dataclass(frozen=True)
+class Approach:
+    """Reshapes the request and emits the work it needs."""
+
+    kind: ClassVar[str] = ""
+    # whether requests go to a model of one's own making
+    tunes: ClassVar[bool] = False
+
+    def reshape(self, request: Request) -> Request:
+        """Return the request as this approach sends it."""
+        return request
+
+    def work(self, site: Site) -> Iterator[Work]:
+        """Yield work that does not depend on the number of requests."""
+        yield from ()
+
+    def usage(self, site: Site) -> Iterator[Quantity]:
+        """Yield what each request uses beside the model."""
+        yield from ()
+
+
+def _engineering(
+    approach: Prompting | FewShot | Rag | FineTune, site: Site
+) -> Iterator[Quantity]:
+    """Yield the engineers' hours of each occasion."""
+    hours = {
+        "build": approach.build_hours,
+        "requirement_change": approach.change_hours,
+        "retirement": approach.migration_hours,
+    }
+    activities = {"build": "engineer", "requirement_change": "change", "retirement": "migrate"}
+    for occasion in site.occasions:
+        if occasion.work in hours:
+            yield site.labour(
+                activities[occasion.work],
+                approach.role,
+                occasion,
+                effort.effort_hours,
+                hours=hours[occasion.work],
+            )
+
+
+@dataclass(frozen=True)
+class Prompting(Approach):
+    """Instructions in a system prompt.
+
+    Attributes:
+        system_tokens: Length of the instructions; None = as the workload states. [token]
+        build_hours, change_hours, migration_hours: Engineers' hours to write and test the prompt,
+            to change it, to move it to another model. [h]
+        role: Who does it, a role of labour.csv.
+    """
+
+    kind = "prompting"
+
+    system_tokens: Numeric | None = None
+    build_hours: Numeric = assumed(24.0)
+    change_hours: Numeric = assumed(6.0)
+    migration_hours: Numeric = assumed(12.0)
+    role: str = "software_engineer"
+
+    def reshape(self, request: Request) -> Request:
+        """Put the instructions into the request."""
+        if self.system_tokens is None:
+            return request
+        return request.with_part(replace(request.part("system"), tokens=self.system_tokens))
+
+    def work(self, site: Site) -> Iterator[Work]:
+        """Yield hours of prompt writing."""
+        yield from _engineering(self, site)
+
+
+@dataclass(frozen=True)
+class FewShot(Approach):
+    """Worked examples in every prompt.
+
+    Attributes:
+        shots: Examples in the prompt.
+        tokens_per_shot: Length of one; None = question and answer of the workload. [token]
+        build_hours, change_hours, migration_hours: Engineers' hours to choose and test examples,
+            to exchange them, to move to another model. [h]
+        role: Who does it, a role of labour.csv.
+    """
+
+    kind = "few_shot"
+
+    shots: Numeric = assumed(8.0)
+    tokens_per_shot: Numeric | None = None
+    build_hours: Numeric = assumed(40.0)
+    change_hours: Numeric = assumed(8.0)
+    migration_hours: Numeric = assumed(12.0)
+    role: str = "software_engineer"
+
+    def reshape(self, request: Request) -> Request:
+        """Put the examples behind the system prompt."""
+        each = self.tokens_per_shot
+        if each is None:
+            each = request.part("question").tokens + request.part("answer").tokens
+        tokens = np.asarray(self.shots) * each
+        return request.with_part(Part("shots", tokens, stable=True))
+
+    def work(self, site: Site) -> Iterator[Work]:
+        """Yield hours of choosing examples."""
+        yield from _engineering(self, site)
+
+
+# units of a store that Rag can count
+STORE_UNITS = (
+    *("mwu", "mru", "krequest", "mrequest", "unit_hour"),
+    *("gb_month", "gib_month", "gb_day", "mdim_month"),
+)
+
+
+@dataclass(frozen=True)
+class Rag(Approach):
+    """Passages retrieved for each question.
+
+    Attributes:
+        context_tokens: Retrieved text in each request. [token]
+        context_cv: Its standard deviation over mean. [1]
+        corpus_tokens: Tokens of the documents. [token]
+        monthly_churn: Share of the corpus that changes in a month. [1/month]
+        chunk_tokens, overlap: Size of a chunk, and share of it that repeats the one before.
+        embedding, store: Products of retrieval.csv, `provider/product`.
+        rerank: Product of retrieval.csv, blank for none.
+        metadata_bytes: Text and metadata kept beside each vector. [byte]
+        search_units: Units of a store that is billed by the unit-hour.
+        build_hours, change_hours, migration_hours: Engineers' hours to build the index and the
+            retrieval, to change it, to move to another model. [h]
+        curation_hours_per_month: Hours to keep the documents right. [h/month]
+        role: Who does it, a role of labour.csv.
+    """
+
+    kind = "rag"
+
+    context_tokens: Numeric
+    corpus_tokens: Numeric
+    context_cv: Numeric = 0.0
+    monthly_churn: Numeric = assumed(0.02)
+    chunk_tokens: Numeric = assumed(512.0)
+    overlap: Numeric = assumed(0.1)
+    embedding: str = assumed("openai/text-embedding-3-small")
+    store: str = assumed("pinecone/serverless-standard")
+    rerank: str = ""
+    metadata_bytes: Numeric = assumed(1500.0)
+    search_units: Numeric = 1.0
+    build_hours: Numeric = assumed(120.0)
+    change_hours: Numeric = assumed(12.0)
+    migration_hours: Numeric = assumed(16.0)
+    curation_hours_per_month: Numeric = assumed(4.0)
+    role: str = "software_engineer"
+
+    def reshape(self, request: Request) -> Request:
+        """Put the passages before the history; they differ from request to request."""
+        return request.with_part(Part("context", self.context_tokens, self.context_cv))
+
+    def work(self, site: Site) -> Iterator[Work]:
+        """Yield indexing, storage, re-indexing of what changes, and hours."""
+        yield from _engineering(self, site)
+        churn = site.active * np.asarray(self.monthly_churn)
+        stale = Occasion("refresh", "upkeep", "stale_facts", churn)
+        build = [occasion for occasion in site.occasions if occasion.work == "build"]
+        embedding, store = self._embedding(site), self._store(site)
+        for occasion in (*build, stale):
+            line = Line("embed", embedding, "mtok", occasion.phase, occasion.cause, site.name)
+            yield measure(
+                line,
+                retrieval.embedded_mtok,
+                share=occasion.times,
+                corpus_tokens=self.corpus_tokens,
+                overlap=self.overlap,
+            )
+            if "ingestion mwu" in store:
+                yield measure(
+                    replace(line, activity="index", key=store["ingestion mwu"], meter="mwu"),
+                    retrieval.write_units,
+                    share=occasion.times,
+                    **self._index(site),
+                )
+        yield from self._stored(store, site)
+        curation = replace(stale, times=site.active)
+        yield site.labour(
+            "curate",
+            self.role,
+            curation,
+            effort.effort_hours,
+            hours=self.curation_hours_per_month,
+        )
+
+    def usage(self, site: Site) -> Iterator[Quantity]:
+        """Yield the search behind each request."""
+        requests = site.requests * site.active
+        line = Line("embed", self._embedding(site), "mtok", "serve", "", f"{site.name} queries")
+        yield measure(line, volumes.request_mtok, requests=requests, tokens=site.question_tokens)
+        searches = self._store(site)
+        if self.rerank:
+            searches |= self._product(self.rerank, "rerank", ("krequest",), site)
+        for name, key in searches.items():
+            component, unit = name.split()
+            asked = replace(line, activity=component, key=key, meter=unit)
+            if unit == "mru":
+                yield measure(asked, retrieval.read_units, requests=requests, **self._index(site))
+            elif unit == "krequest":
+                yield measure(asked, retrieval.thousand_requests, requests=requests)
+            elif unit == "mrequest":
+                yield measure(asked, retrieval.million_requests, requests=requests)
+
+    def _index(self, site: Site) -> dict[str, Numeric]:
+        """Return how many records the index holds and how large they are."""
+        facts = site.terms.book.rows_of(self._embedding(site))[0].facts
+        dimensions = float(facts["dimensions"])
+        if math.isnan(dimensions):
+            message = f"retrieval.csv gives no dimensions for {self.embedding!r}: fill them in"
+            raise PriceError(message)
+        records = retrieval.records_stored(self.corpus_tokens, self.chunk_tokens, self.overlap)
+        return {
+            "records": records,
+            "dimensions": dimensions,
+            "metadata_bytes": self.metadata_bytes,
+        }
+
+    def _stored(self, store: Mapping[str, Key], site: Site) -> Iterator[Quantity]:
+        """Count what keeping the index costs, in the units its provider bills."""
+        size = self._index(site)
+        months, active = site.terms.months, site.active
+
+        def line(unit: str, meter: str | None = None) -> Line:
+            key = store[f"vector_store {unit}" if meter is None else f"search {unit}"]
+            return Line("store", key, meter or unit, "serve", "", site.name)
+
+        if "vector_store gb_month" in store:
+            yield measure(line("gb_month"), retrieval.stored_gb, active=active, **size)
+        if "vector_store gib_month" in store:
+            yield measure(line("gib_month"), retrieval.stored_gib, active=active, **size)
+        if "vector_store gb_day" in store:
+            days = months.days
+            yield measure(
+                line("gb_day"), retrieval.stored_gb_days, active=active, days=days, **size
+            )
+        if "vector_store mdim_month" in store:
+            shape = {name: size[name] for name in ("records", "dimensions")}
+            yield measure(line("mdim_month"), retrieval.stored_mdim, active=active, **shape)
+        if "search unit_hour" in store:
+            yield measure(
+                line("unit_hour", "search_unit_hour"),
+                serving.capacity_hours,
+                units=self.search_units,
+                hours=months.hours,
+                active=active,
+            )
+
+    def _embedding(self, site: Site) -> Key:
+        return self._product(self.embedding, "embedding", ("mtok",), site)["embedding mtok"]
+
+    def _store(self, site: Site) -> dict[str, Key]:
+        return self._product(self.store, "", STORE_UNITS, site)
+
+    @staticmethod
+    def _product(name: str, component: str, units: Sequence[str], site: Site) -> dict[str, Key]:
+        """Return the keys of a product of retrieval.csv by component and billing unit."""
+        provider, _, product = name.partition("/")
+        keys = site.terms.book.products()
+        mine = {key.mode: key for key in keys if (key.provider, key.sku) == (provider, product)}
+        known = {f"{key.provider}/{key.sku}" for key in keys if key.mode.startswith(component)}
+        if name not in known:
+            what = component or "product"
+            message = f"no {what} {name!r} in retrieval.csv{nearest(name, known)}"
+            raise PriceError(message)
+        strange = [mode for mode in mine if mode.split()[1] not in units]
+        if strange:
+            message = (
+                f"{name} bills {strange[0].replace(' ', ' by the ')}, which rag cannot count yet: "
+                "choose another product"
+            )
+            raise ScenarioError(message)
+        return mine
+
+
+@dataclass(frozen=True)
+class FineTune(Approach):
+    """A model trained on labelled examples, and trained again and again.
+
+    Attributes:
+        examples: Examples in the training set.
+        tokens_per_example: Mean length of one, in the workload's encoding, or mean and cv. [token]
+        objective: sft; preference tuning is an approach of its own.
+        method: full | lora | qlora; None = what the host's provider sells.
+        epochs: Passes over the set; None = the provider's default.
+        trainer: Provider that trains, blank = the host's.
+        tier: Tier of the training price: standard | developer.
+        keeps: Share of each part of the request that tuning leaves, e.g. {"system": 0.2}.
+        runs_per_release: Training runs for each release: trials and failures included.
+        validation_share: Validation set over training set. [1]
+        evaluations: Passes over the validation set in one run.
+        hours_per_run: Length of a run, where it is billed by time. [h]
+        minutes_per_example: To write, check and correct one. [min]
+        refresh_share: Share of the examples renewed when requirements change or labels age. [1]
+        build_hours, change_hours, migration_hours: Engineers' hours for the first release, for a
+            change, for the move to another base model. [h]
+        versions_kept: Tuned versions stored.
+        model_gb: Size of a stored adapter or model. [GB]
+        role, label_role: Who trains and who labels, roles of labour.csv.
+    """
+
+    kind = "fine_tune"
+    tunes = True
+
+    examples: Numeric
+    tokens_per_example: Size | Numeric
+    objective: str = "sft"
+    method: str | None = "lora"
+    epochs: Numeric | None = None
+    trainer: str = ""
+    tier: str = "standard"
+    keeps: Mapping[str, Numeric] = field(default_factory=dict)
+    runs_per_release: Numeric = assumed(2.0)
+    validation_share: Numeric = assumed(0.1)
+    evaluations: Numeric = assumed(1.0)
+    hours_per_run: Numeric | None = None
+    minutes_per_example: Numeric = assumed(10.0)
+    refresh_share: Numeric = assumed(0.3)
+    build_hours: Numeric = assumed(60.0)
+    change_hours: Numeric = assumed(10.0)
+    migration_hours: Numeric = assumed(24.0)
+    versions_kept: Numeric = assumed(2.0)
+    model_gb: Numeric = assumed(0.5)
+    role: str = "ml_engineer"
+    label_role: str = "annotator"
+
+    def reshape(self, request: Request) -> Request:
+        """Shorten the parts that the tuned model has learnt."""
+        unknown = [name for name in self.keeps if name not in {p.name for p in request.parts}]
+        if unknown:
+            known = {part.name for part in request.parts}
+            message = f"keeps: no part {unknown[0]!r} in the request{nearest(unknown[0], known)}"
+            raise ScenarioError(message)
+        for name, share in self.keeps.items():
+            part = request.part(name)
+            request = request.with_part(replace(part, tokens=part.tokens * np.asarray(share)))
+        return request
+
+    def work(self, site: Site) -> Iterator[Work]:
+        """Yield labelling, training, hours and storage of versions."""
+        yield from _engineering(self, site)
+        renewed = {
+            "build": 1.0,
+            "requirement_change": self.refresh_share,
+            "label_ageing": self.refresh_share,
+        }
+        tokens = self.examples * mean_of(self.tokens_per_example)
+        for occasion in site.occasions:
+            if occasion.work not in (*renewed, "retirement"):
+                continue
+            if occasion.work in renewed:
+                yield site.labour(
+                    "label",
+                    self.label_role,
+                    occasion,
+                    effort.labelling_hours,
+                    examples=self.examples,
+                    share=renewed[occasion.work],
+                    minutes_per_example=self.minutes_per_example,
+                )
+            yield Training(
+                name=site.name,
+                model=site.model,
+                tokens=tokens,
+                epochs=self.epochs,
+                runs=occasion.times * self.runs_per_release * occasion.trainable,
+                validation_tokens=tokens * np.asarray(self.validation_share),
+                evaluations=self.evaluations,
+                hours=self.hours_per_run,
+                offer=site.offer,
+                phase=occasion.phase,
+                cause=occasion.cause,
+            )
+        yield from self._storage(site)
+
+    def _storage(self, site: Site) -> Iterator[Quantity]:
+        offer = site.offer
+        if offer is None or not offer.storage_per_month > 0:
+            return
+        key = Key("finetuning", offer.provider, offer.sku, offer.mode, offer.region)
+        line = Line("store", key, "storage_model_month", "upkeep", "versions", site.name)
+        if offer.storage_unit == "gb_month":
+            yield measure(
+                replace(line, meter="storage_gb_month"),
+                upkeep.stored_model_gb,
+                active=site.active,
+                models=1.0,
+                versions=self.versions_kept,
+                gb=self.model_gb,
+            )
+        else:
+            yield measure(
+                line,
+                upkeep.stored_models,
+                active=site.active,
+                models=1.0,
+                versions=self.versions_kept,
+            )
+
+
+APPROACHES: dict[str, type[Approach]] = {
+    approach.kind: approach for approach in (Prompting, FewShot, Rag, FineTune)
+}

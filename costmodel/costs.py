@@ -1,0 +1,516 @@
+"""Cost functions for scripts: tokens in, US dollars out, over scalars, arrays and Series alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from costmodel.approaches import FineTune
+from costmodel.bill import Bill, Quantity, bill, extend
+from costmodel.errors import PriceError
+from costmodel.hosts import Host, PerToken, Serving, Terms, Training, hosted_training
+from costmodel.months import Array, Months, as_date
+from costmodel.prices.book import PriceBook, default_layers
+from costmodel.quantities.volumes import request_mtok
+from costmodel.scenario import Option, Scenario, Stage, Upkeep, Workload, plan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Answer = Any  # float, ndarray or Series, as the inputs were
+
+
+@cache
+def shipped_book() -> PriceBook:
+    """Return the shipped tables with the user's own laid over them, read once per process."""
+    return PriceBook.read(*default_layers())
+
+
+def today() -> date:
+    """Return today's date in UTC."""
+    return datetime.now(UTC).date()
+
+
+def _broadcast(**inputs: Any) -> tuple[dict[str, Any], tuple[int, ...], Any]:
+    """Return inputs as flat columns of equal length, their shape, and the index to give back."""
+    series = [value for value in inputs.values() if hasattr(value, "to_numpy")]
+    arrays: dict[str, Any] = {
+        name: np.asarray(value) if np.ndim(value) else value for name, value in inputs.items()
+    }
+    sizes = {name: value.shape for name, value in arrays.items() if np.ndim(value)}
+    try:
+        shape = np.broadcast_shapes(*sizes.values())
+    except ValueError:
+        shown = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        message = f"inputs of different shape cannot be combined: {shown}"
+        raise PriceError(message) from None
+    columns = {
+        name: np.broadcast_to(value, shape).ravel() if name in sizes else value
+        for name, value in arrays.items()
+    }
+    return columns, shape, getattr(series[0], "index", None) if series else None
+
+
+def _answer(usd: Array, shape: tuple[int, ...], index: Any) -> Answer:
+    if index is not None:
+        import pandas as pd
+
+        return pd.Series(usd, index=index)
+    return float(usd[0]) if shape == () else usd.reshape(shape)
+
+
+def _frame(columns: dict[str, Any], count: int) -> pd.DataFrame:
+    """Make a frame in which a word that stands for all rows costs next to nothing."""
+    import pandas as pd
+
+    def column(value: Any) -> Any:
+        if np.ndim(value):
+            return value
+        if isinstance(value, str):
+            return pd.Categorical.from_codes([0] * count, categories=pd.Index([value]))
+        return np.full(count, value)
+
+    return pd.DataFrame({name: column(v) for name, v in columns.items() if v is not None}, copy=False)
+
+
+TOKENS = {
+    "cached_input_tokens": "cached_input_mtok",
+    "cache_write_tokens": "cache_write_mtok",
+    "cache_write_1h_tokens": "cache_write_1h_mtok",
+    "output_tokens": "output_mtok",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Priced:
+    """Requests priced by meter: what `inference_cost` adds up.
+
+    Attributes:
+        book: The prices.
+        row: Price row of each request. Shape (n,)
+        mtok: Tokens by meter. [Mtok], shape (n,)
+        unit_usd: Unit prices by meter. [US$/Mtok], shape (n,)
+        assumptions: What had to be assumed.
+    """
+
+    book: PriceBook = field(repr=False)
+    row: Any
+    mtok: dict[str, Array]
+    unit_usd: dict[str, Array]
+    assumptions: tuple[str, ...]
+
+    @property
+    def usd(self) -> Array:
+        """Cost of each request. [US$], shape (n,)"""
+        return np.asarray(sum(extend(self.mtok[m], self.unit_usd[m]) for m in self.mtok), float)
+
+
+def priced(frame: pd.DataFrame, book: PriceBook, *, row: Any = None) -> Priced:
+    """Price requests: the tier is chosen by all input of a request, each meter has its price.
+
+    Args:
+        frame: Columns as `PriceBook.prices` takes them, plus the token counts of `inference_cost`.
+        book: The prices.
+        row: Price rows, if they have been selected already.
+
+    Raises:
+        PriceError: If tokens are negative or do not add up, or something has no price.
+    """
+    names = ("input_tokens", *TOKENS, "requests")
+    given = {n: np.asarray(frame[n], float) for n in names if n in frame}
+    for name, values in given.items():
+        if np.any(~(values >= 0)):
+            first = int(np.flatnonzero(~(values >= 0))[0])
+            message = f"{name} must be >= 0, got {values[first]:g}" + _row(first, len(frame))
+            raise PriceError(message)
+    row = book.prices(frame) if row is None else row
+    total = given["input_tokens"]
+    fresh = total
+    for name in ("cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens"):
+        if name in given:
+            fresh = fresh - given[name]
+    if np.any(fresh < 0):
+        first = int(np.flatnonzero(fresh < 0)[0])
+        message = (
+            f"cached and written tokens exceed input_tokens {total[first]:g}, which is all input "
+            "of a request" + _row(first, len(frame))
+        )
+        raise PriceError(message)
+    requests = given.get("requests", np.ones(1))
+    tokens = {"input_mtok": fresh} | {m: given[n] for n, m in TOKENS.items() if n in given}
+    plain = book.unit_prices(row, "input_mtok")
+    said: list[str] = []
+    unit_usd: dict[str, Array] = {}
+    for meter, amount in tokens.items():
+        usd = plain if meter == "input_mtok" else book.unit_prices(row, meter)
+        missing = np.isnan(usd) & (amount > 0)
+        if missing.any():
+            first = int(np.flatnonzero(missing)[0])
+            entry = book.rows[int(row[first])]
+            if meter not in ("cached_input_mtok", "cache_write_mtok"):
+                message = f"{entry.where}: {entry.key} has no price for {meter}" + _row(
+                    first, len(frame)
+                )
+                raise PriceError(message)
+            for k in np.unique(row[missing]):
+                entry = book.rows[int(k)]
+                said.append(
+                    f"{entry.key}: no price for {meter} is published ({entry.where}); "
+                    "billed as plain input"
+                )
+            usd = np.where(np.isnan(usd), plain, usd)
+        unit_usd[meter] = np.where(np.isnan(usd), 0.0, usd)
+    mtok = {meter: request_mtok(requests, amount) for meter, amount in tokens.items()}
+    return Priced(book, row, mtok, unit_usd, tuple(said))
+
+
+def _row(first: int, count: int) -> str:
+    return f" (row {first})" if count > 1 else ""
+
+
+def inference_cost(
+    provider: Any,
+    model: Any,
+    *,
+    input_tokens: Any,
+    output_tokens: Any,
+    cached_input_tokens: Any = 0,
+    cache_write_tokens: Any = 0,
+    cache_write_1h_tokens: Any = 0,
+    requests: Any = 1,
+    mode: Any = "standard",
+    region: Any = None,
+    on: Any = None,
+    book: PriceBook | None = None,
+) -> Answer:
+    """Return what requests to a hosted model cost.
+
+    All arguments broadcast; names and days may be arrays or Series too.
+
+    Args:
+        provider: Provider, e.g. "openai".
+        model: Model, by any of its names.
+        input_tokens: ALL input of one request, cached and written tokens included. [token]
+        output_tokens: What the model writes, thinking included. [token]
+        cached_input_tokens: Input read from the prompt cache. [token]
+        cache_write_tokens: Input written to the prompt cache. [token]
+        cache_write_1h_tokens: Input written to the one-hour prompt cache. [token]
+        requests: Requests of this kind. [1]
+        mode: standard | batch | flex | priority | ...
+        region: As in the tables; None = the default one.
+        on: Day of the prices, or UTC time stamp; None = today.
+        book: The prices; None = the shipped tables, read once per process.
+
+    Returns:
+        Cost. [US$], a float, an array or a Series like the inputs
+
+    Raises:
+        PriceError: If a name is unknown, a token count impossible or a price missing.
+
+    >>> round(inference_cost("openai", "gpt-6-luna", input_tokens=1_000, output_tokens=200,
+    ...                      requests=10_000, on="2026-12-01"), 6)
+    2.0
+    """
+    return price(
+        provider,
+        model,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cached_input_tokens=cached_input_tokens,
+        cache_write_tokens=cache_write_tokens,
+        cache_write_1h_tokens=cache_write_1h_tokens,
+        requests=requests,
+        mode=mode,
+        region=region,
+        on=on,
+        book=book,
+    )[0]
+
+
+def price(
+    provider: Any, model: Any, *, on: Any = None, book: PriceBook | None = None, **inputs: Any
+) -> tuple[Answer, Priced]:
+    """Return what `inference_cost` returns, and the quantities and unit prices behind it.
+
+    Args:
+        provider, model, on, book: As for `inference_cost`.
+        inputs: Its other arguments.
+
+    Raises:
+        PriceError: As `inference_cost`.
+    """
+    book = shipped_book() if book is None else book
+    on = today() if on is None else on
+    if isinstance(on, str):
+        on = as_date(on, "on")
+    for name in TOKENS:
+        if np.isscalar(inputs[name]) and inputs[name] == 0 and name != "output_tokens":
+            inputs[name] = None
+    columns, shape, index = _broadcast(provider=provider, model=model, on=on, **inputs)
+    count = math.prod(shape)
+    found = priced(_frame(columns, count), book)
+    size = np.broadcast_to(columns["input_tokens"], (count,))
+    window = book.windows(found.row)
+    if np.any(size > window):
+        first = int(np.flatnonzero(size > window)[0])
+        entry = book.rows[int(found.row[first])]
+        message = (
+            f"a prompt of {size[first]:,.0f} tokens does not fit the context window of "
+            f"{entry.key}, {window[first]:,.0f} tokens" + _row(first, count)
+        )
+        raise PriceError(message)
+    return _answer(np.broadcast_to(found.usd, (count,)), shape, index), found
+
+
+def training_bill(
+    provider: str,
+    model: str,
+    *,
+    tokens: Any,
+    epochs: Any = None,
+    objective: str = "sft",
+    method: str | None = None,
+    validation_tokens: Any = 0,
+    evaluations: Any = 0,
+    runs: Any = 1,
+    hours: Any = None,
+    region: str = "",
+    mode: str = "standard",
+    on: Any = None,
+    book: PriceBook | None = None,
+) -> Bill:
+    """Return the bill of training jobs on one day, with everything behind it.
+
+    Args:
+        provider, model, tokens, epochs, objective, method, validation_tokens, evaluations, runs,
+            hours, on, book: As for `training_cost`.
+        region, mode: Of the training price, as in finetuning.csv.
+
+    Raises:
+        PriceError: If the provider does not take the job on that day.
+    """
+    book = shipped_book() if book is None else book
+    day = today() if on is None else as_date(on, "on")
+    for name, value in {"tokens": tokens, "epochs": epochs, "runs": runs, "hours": hours}.items():
+        if value is not None and np.any(~(np.asarray(value, float) >= 0)):
+            message = f"{name} must be >= 0, got {value}"
+            raise PriceError(message)
+    offer = book.catalog.tuning(
+        provider, model, objective=objective, method=method, region=region, mode=mode, on=day
+    )
+    said: list[str] = []
+    warnings: list[str] = []
+    if method is None and offer.method:
+        said.append(f"method: {offer.method}")
+    if offer.training_until is not None:
+        if offer.until_kind in ("fixed", "") and day >= offer.training_until:
+            following = book.catalog.model(provider, model).replaced_by
+            remedy = f"; {provider} names {following} as replacement" if following else ""
+            message = (
+                f"{provider} takes no jobs to tune {offer.sku} since {offer.training_until}, "
+                f"so not on {day}{remedy}"
+            )
+            raise PriceError(message)
+        sooner = "" if offer.until_kind in ("fixed", "") else "not sooner than "
+        warnings.append(f"{provider} stops tuning {offer.sku} {sooner or 'on '}{offer.training_until}")
+    if offer.inference_until is not None:
+        sooner = "" if offer.ends_for_certain else "not sooner than "
+        warnings.append(f"tunes of {offer.sku} stop answering {sooner or 'on '}{offer.inference_until}")
+    if offer.open_to == "existing":
+        warnings.append(f"{provider} takes these jobs from existing customers only")
+
+    def monthly(value: Any) -> Any:
+        return None if value is None else np.asarray(value, float)[..., None]
+
+    encoding = book.catalog.model(provider, model).encoding
+    terms = Terms(book.at(day), Months(day, 1), counted_with=encoding or "o200k_base")
+    job = Training(
+        name="training",
+        model=model,
+        tokens=monthly(tokens),
+        epochs=monthly(epochs),
+        runs=monthly(runs),
+        validation_tokens=monthly(validation_tokens),
+        evaluations=monthly(evaluations),
+        hours=monthly(hours),
+        offer=offer,
+    )
+    found = bill(hosted_training(job, terms), terms.book, terms.months)
+    return Bill(
+        found.months, found.lines, terms.book, (*said, *found.assumptions), tuple(warnings)
+    )
+
+
+def training_cost(
+    provider: str,
+    model: str,
+    *,
+    tokens: Any,
+    epochs: Any = None,
+    objective: str = "sft",
+    method: str | None = None,
+    validation_tokens: Any = 0,
+    evaluations: Any = 0,
+    runs: Any = 1,
+    hours: Any = None,
+    on: Any = None,
+    book: PriceBook | None = None,
+) -> Answer:
+    """Return what training at a provider costs, minimum charges included.
+
+    Args:
+        provider: Who trains, e.g. "together".
+        model: Base model, by any of its names.
+        tokens: Tokens of the training set, as the provider counts them. [token]
+        epochs: Passes over it; None = the provider's default.
+        objective: sft | dpo | ppo | grpo | rft.
+        method: full | lora | qlora; None = what the provider sells, LoRA if there is a choice.
+        validation_tokens: Tokens of the validation set. [token]
+        evaluations: Passes over the validation set.
+        runs: Jobs of this kind. [1]
+        hours: Length of a job, where it is billed by time. [h]
+        on: Day of the jobs; None = today.
+        book: The prices; None = the shipped tables, read once per process.
+
+    Returns:
+        Cost. [US$], a float, an array or a Series like the inputs
+
+    Raises:
+        PriceError: If the provider does not take the job on that day.
+
+    >>> training_cost("openai", "gpt-4o-mini", tokens=1_000_000, epochs=3, on="2026-12-01")
+    9.0
+    """
+    sizes = {
+        "tokens": tokens,
+        "epochs": epochs,
+        "validation_tokens": validation_tokens,
+        "evaluations": evaluations,
+        "runs": runs,
+        "hours": hours,
+    }
+    columns, shape, index = _broadcast(**sizes)
+    found = training_bill(
+        provider, model, objective=objective, method=method, on=on, book=book, **columns
+    )
+    count = math.prod(shape)
+    return _answer(np.broadcast_to(np.ravel(found.total), (count,)), shape, index)
+
+
+@dataclass(frozen=True)
+class _TrainingOnly(Host):
+    """A provider that trains; where the model is served is somebody else's bill."""
+
+    kind = "training_only"
+    ends_with_model = False
+
+    def serve(self, servings: Sequence[Serving], terms: Terms) -> Iterator[Quantity]:  # noqa: ARG002
+        yield from ()
+
+
+def maintenance_cost(
+    provider: str,
+    model: str,
+    *,
+    tokens: Any,
+    epochs: Any = 3,
+    objective: str = "sft",
+    method: str | None = "lora",
+    start: Any,
+    months: int = 24,
+    changes_per_year: Any = 1.0,
+    refresh_share: Any = 0.3,
+    label_hours: Any = 0,
+    evaluation_hours: Any = 0,
+    migration_hours: Any = 0,
+    double_running_days: int = 14,
+    successor: str | None = None,
+    book: PriceBook | None = None,
+) -> dict[str, Array]:
+    """Return what keeping a tuned model alive costs, by cause and month.
+
+    The bill of a scenario says the same: this is its upkeep for a fine-tune in place, without
+    requests.
+
+    Args:
+        provider: Who trains, and serves where it serves tuned models.
+        model: Base model, by any of its names.
+        tokens: Tokens of the training set, as the provider counts them. [token], shape (...)
+        epochs: Passes over it. [epoch]
+        objective: sft | dpo | ppo | grpo | rft.
+        method: full | lora | qlora.
+        start: First day.
+        months: Length of the horizon, T. [month]
+        changes_per_year: Changes of requirements, each a re-tune on the whole set. [1/year]
+        refresh_share: Share of the labels renewed at each. [1]
+        label_hours: Hours to label the whole set (role annotator). [h]
+        evaluation_hours: Hours of people for one evaluation (role domain_expert), done monthly and
+            after each re-tune. [h]
+        migration_hours: Hours for the move to another base model (role ml_engineer). [h]
+        double_running_days: Days for which old and new stand side by side. [day]
+        successor: Model to move to when this one ends; None = the provider's replacement.
+        book: The prices; None = the shipped tables, read once per process.
+
+    Returns:
+        Cost by cause: requirement_change, retirement, drift (evaluation), versions (storage).
+        [US$/month], shape (..., T)
+
+    Raises:
+        InfeasibleError: If the tune ends inside the horizon and nothing can follow it.
+        PriceError: If the provider does not tune the model.
+    """
+    book = shipped_book() if book is None else book
+    day = as_date(start, "start")
+
+    def wide(value: Any) -> Any:
+        return np.asarray(value, float)[..., None] if np.ndim(value) else float(value)
+
+    offer = book.catalog.tuning(provider, model, objective=objective, method=method, on=day)
+    host = PerToken(provider) if offer.serves_as else _TrainingOnly(provider)
+    tune = FineTune(
+        examples=1.0,
+        tokens_per_example=wide(tokens),
+        objective=objective,
+        method=method,
+        epochs=wide(epochs),
+        runs_per_release=1.0,
+        validation_share=0.0,
+        evaluations=0.0,
+        minutes_per_example=wide(label_hours) * 60.0,
+        refresh_share=wide(refresh_share),
+        build_hours=0.0,
+        change_hours=0.0,
+        migration_hours=wide(migration_hours),
+    )
+    stages = [Stage(model, host, {"tune": tune})]
+    if successor is not None:
+        stages.append(Stage(successor, host, {"tune": tune}))
+    option = Option("tune", tuple(stages), in_place=day)
+    encoding = book.catalog.model(provider, model).encoding
+    scenario = Scenario(
+        name="upkeep of a tune",
+        start=day,
+        months=months,
+        workload=Workload(
+            requests=0.0, parts={"question": 0.0}, counted_with=encoding or "o200k_base"
+        ),
+        options=(option,),
+        upkeep=Upkeep(
+            requirement_changes_per_year=wide(changes_per_year),
+            evaluation_cases=1.0,
+            review_share=1.0,
+            review_minutes=wide(evaluation_hours) * 60.0,
+            label_life_months=0.0,
+            double_running_days=double_running_days,
+        ),
+        existing_customer=(provider,),
+    )
+    found = bill(plan(scenario, option, book).quantities, book, scenario.horizon)
+    shape = np.broadcast_shapes((months,), *(cost.shape for cost in found.by_cause().values()))
+    return {cause: np.broadcast_to(cost, shape) for cause, cost in found.by_cause().items()}

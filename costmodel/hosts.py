@@ -1,0 +1,622 @@
+"""Where models run and how that is billed. A new way of billing is one class here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import ClassVar
+
+import numpy as np
+
+from costmodel.bill import Line, Quantity, measure
+from costmodel.errors import PriceError, ScenarioError
+from costmodel.months import HOURS_PER_DAY, Array, Months, Numeric, add_months
+from costmodel.prices.book import Key, PriceBook, PriceRow
+from costmodel.prices.catalog import Model, TuningOffer
+from costmodel.quantities import serving, training, volumes
+from costmodel.quantities.requests import Request, Sizes, Turn
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What every host and approach is told: prices, months and how tokens are counted.
+
+    Attributes:
+        book: The prices.
+        months: The time axis.
+        counted_with: Encoding in which the workload states its tokens.
+        content: Kind of content, for ratios between encodings.
+    """
+
+    book: PriceBook
+    months: Months
+    counted_with: str = "o200k_base"
+    content: str = "english"
+
+    def ratio(self, model: Model) -> tuple[float, tuple[str, ...]]:
+        """Return tokens of the model per token of the workload, and what that assumes."""
+        if not model.encoding:
+            said = f"{model.name}: tokenizer not known, tokens taken as {self.counted_with} counts"
+            return 1.0, (said,)
+        if model.encoding == self.counted_with:
+            return 1.0, ()
+        ratio = self.book.catalog.tokens_per(model.encoding, self.counted_with, self.content)
+        said = (
+            f"{model.name}: {ratio:.3g} tokens of {model.encoding} for each {self.counted_with} "
+            f"token ({self.content}, tokenizers.csv)"
+        )
+        return ratio, (said,)
+
+
+@dataclass(frozen=True, eq=False)
+class Serving:
+    """Requests for one deployment.
+
+    Attributes:
+        task: Whose requests they are, blank if there is one task.
+        model: Model asked for; the base model of a tuned one.
+        request: What is sent and what comes back, in tokens of the workload's encoding.
+        requests: Conversations in a full month, repeated attempts included. [1/month], (..., T)
+        active: Share of the month in which they come. [1], shape (..., T)
+        since, until: First day, and first day no more.
+        offer: The tuning offer behind a model tuned by a provider.
+        tuned: Whether the model is tuned.
+        caching: Whether the provider's prompt cache is used where it can be.
+        cache_hit_share: Share of requests that find the prefix warm; None = from the rate.
+        standing: Whether they use a deployment that stands already, as an evaluation does.
+        phase, cause: Of the lines.
+    """
+
+    task: str
+    model: str
+    request: Request
+    requests: Array
+    active: Array
+    since: date
+    until: date
+    offer: TuningOffer | None = None
+    tuned: bool = False
+    caching: bool = True
+    cache_hit_share: Numeric | None = None
+    standing: bool = False
+    phase: str = "serve"
+    cause: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """Training runs.
+
+    Attributes:
+        name: Approach (and task) they are for.
+        model: Base model.
+        tokens: Tokens of the training set, in the workload's encoding. [token]
+        epochs: Passes over it; None = the provider's default.
+        runs: Runs in each month. [1/month], shape (..., T)
+        validation_tokens, evaluations: Validation set and passes over it.
+        hours: Length of a run that is billed by time. [h]
+        offer: What a provider sells; None on own GPUs.
+        phase, cause: Of the lines.
+    """
+
+    name: str
+    model: str
+    tokens: Numeric
+    epochs: Numeric | None
+    runs: Array
+    validation_tokens: Numeric = 0.0
+    evaluations: Numeric = 0.0
+    hours: Numeric | None = None
+    offer: TuningOffer | None = None
+    phase: str = "build"
+    cause: str = ""
+
+
+DEFAULT_EPOCHS = 3.0
+
+
+def check_window(model: Model, calls: Sequence[Turn]) -> None:
+    """Refuse a prompt that does not fit the model.
+
+    Raises:
+        ScenarioError: If the prompt is longer than the context window.
+    """
+    longest = max(float(np.max(call.mean)) for call in calls)
+    if longest > model.context_window:
+        message = (
+            f"a prompt of {longest:,.0f} tokens does not fit the context window of "
+            f"{model.provider}/{model.name}, {model.context_window:,.0f} tokens; "
+            "shorten its parts or choose another model"
+        )
+        raise ScenarioError(message)
+
+
+def hosted_training(job: Training, terms: Terms) -> Iterator[Quantity]:
+    """Count what a provider bills for training runs."""
+    offer = job.offer
+    if offer is None:
+        message = f"{job.name}: no tuning offer to train {job.model!r} under"
+        raise ScenarioError(message)
+    model = terms.book.catalog.model(offer.provider, job.model)
+    ratio, said = terms.ratio(model)
+    key = Key("finetuning", offer.provider, offer.sku, offer.mode, offer.region)
+    line = Line("train", key, "train_mtok", job.phase, job.cause, job.name)
+    if offer.unit in ("hour", "gpu_hour"):
+        meter = "train_hour" if offer.unit == "hour" else "train_gpu_hour"
+        if job.hours is None:
+            message = (
+                f"{job.name}: {offer.provider} bills {offer.sku} by the {offer.unit.replace('_', ' ')}; "
+                "give the hours of one run"
+            )
+            raise ScenarioError(message)
+        quantity = measure(
+            replace(line, meter=meter), training.run_hours, runs=job.runs, hours_per_run=job.hours
+        )
+        yield replace(quantity, events=job.runs)
+        return
+    epochs = job.epochs
+    if epochs is None:
+        epochs = offer.default_epochs
+        if math.isnan(epochs):
+            epochs = DEFAULT_EPOCHS
+            said += (
+                f"{offer.provider} chooses the epochs of {offer.sku} itself: "
+                f"{DEFAULT_EPOCHS:g} taken",
+            )
+        else:
+            said += (f"epochs: {epochs:g}, the default of {offer.provider}",)
+    billed = offer.billed_validation != "no"
+    if offer.billed_validation == "" and np.any(np.asarray(job.validation_tokens) > 0):
+        said += (f"{offer.provider}: validation tokens taken as billed (not published)",)
+    quantity = measure(
+        line,
+        training.train_mtok,
+        runs=job.runs,
+        tokens=job.tokens * np.asarray(ratio),
+        epochs=epochs,
+        validation_tokens=job.validation_tokens * np.asarray(ratio) if billed else 0.0,
+        evaluations=job.evaluations if billed else 0.0,
+    )
+    yield replace(quantity, events=job.runs, assumptions=said)
+
+
+@dataclass(frozen=True)
+class Host:
+    """A place where models run.
+
+    Attributes:
+        provider: Who bills for it.
+        region: As in the price tables, blank for the default one.
+    """
+
+    kind: ClassVar[str] = ""
+    # whether the provider decides when a model ends here
+    ends_with_model: ClassVar[bool] = True
+    # whether training, too, is bought from the provider
+    sells_tuning: ClassVar[bool] = True
+
+    provider: str
+    region: str = ""
+
+    def serve(self, servings: Sequence[Serving], terms: Terms) -> Iterator[Quantity]:
+        """Pool the requests of each deployment and count what is billed."""
+        raise NotImplementedError
+
+    def train(self, job: Training, terms: Terms) -> Iterator[Quantity]:
+        """Count what is billed for training runs."""
+        return hosted_training(job, terms)
+
+    def model(self, name: str, book: PriceBook) -> Model:
+        """Return what is known about a model here.
+
+        Raises:
+            PriceError: If the provider has no such model.
+        """
+        return book.catalog.model(self.provider, name)
+
+
+@dataclass(frozen=True)
+class PerToken(Host):
+    """Tokens are billed; a tuned model also by the hour where the provider asks for that.
+
+    Attributes:
+        mode: standard | batch | flex | priority | ...
+        deployed_share: Share of the hours in which a tuned model with an hourly fee is deployed.
+    """
+
+    kind = "per_token"
+
+    mode: str = "standard"
+    deployed_share: Numeric = 1.0
+
+    def serve(self, servings: Sequence[Serving], terms: Terms) -> Iterator[Quantity]:
+        """Count tokens by what is charged for them, then hourly fees."""
+        for item in servings:
+            yield from self._tokens(item, terms)
+            if item.offer is not None and item.offer.hosting_per_hour > 0 and not item.standing:
+                yield self._hosting(item, item.offer, terms)
+
+    def _sku(self, item: Serving, terms: Terms) -> str:
+        if not item.tuned:
+            return terms.book.catalog.name(self.provider, item.model)
+        if item.offer is None or item.offer.provider != self.provider or not item.offer.serves_as:
+            message = (
+                f"{self.provider} does not serve a tuned {item.model!r} by the token; "
+                "use a dedicated, provisioned or rented host"
+            )
+            raise ScenarioError(message)
+        return item.offer.serves_as
+
+    def _tokens(self, item: Serving, terms: Terms) -> Iterator[Quantity]:
+        book = terms.book
+        sku = self._sku(item, terms)
+        key = book.key(Key("inference", self.provider, sku, self.mode, self.region))
+        model = book.catalog.model(self.provider, sku)
+        ratio, said = terms.ratio(model)
+        calls = item.request.scaled(ratio).calls()
+        check_window(model, calls)
+
+        conversations = np.asarray(item.requests * item.active, float)
+        cached = item.caching and book.sells(key, "cached_input_mtok")
+        prefixes = [_cacheable(call.prefix, model) if cached else np.zeros(1) for call in calls]
+        prefix = sum(prefixes, np.zeros(1))
+        hit: Numeric = np.zeros(1)
+        if np.any(prefix > 0):
+            if item.cache_hit_share is not None:
+                hit = np.asarray(item.cache_hit_share, float)
+            elif math.isnan(model.cache_ttl_minutes):
+                said += (f"{model.name}: life of cached prompts not published, none taken as hit",)
+            else:
+                per_hour = item.requests * len(calls) / terms.months.hours
+                hit = volumes.hit_share(per_hour, model.cache_ttl_minutes)
+                said += (
+                    f"{model.name}: {float(np.mean(hit)):.0%} of requests find the prompt cache "
+                    f"warm ({model.cache_ttl_minutes:g} minutes, requests at random)",
+                )
+        writes = cached and book.sells(key, "cache_write_mtok")
+        kept: Numeric = 1.0 if writes else hit
+
+        def line(meter: str) -> Line:
+            return Line("serve", key, meter, item.phase, item.cause, item.task)
+
+        total = sum((call.mean for call in calls), np.zeros(1))
+        uncached = measure(
+            line("input_mtok"),
+            volumes.uncached_mtok,
+            requests=conversations,
+            input_tokens=total,
+            prefix_tokens=prefix,
+            hit_share=hit,
+            writes_billed=1.0 if writes else 0.0,
+        )
+        pairs = list(zip(calls, prefixes, strict=True))
+        fresh = [
+            (call.mean - start * kept, call.variance - call.prefix_variance * (start > 0))
+            for call, start in pairs
+        ]
+        yield replace(uncached, sizes=Sizes.of(calls, fresh), assumptions=said)
+        if np.any(prefix > 0):
+            stored = [(start, call.prefix_variance * (start > 0)) for call, start in pairs]
+            sizes = Sizes.of(calls, stored)
+            read = measure(
+                line("cached_input_mtok"),
+                volumes.cached_mtok,
+                requests=conversations,
+                prefix_tokens=prefix,
+                hit_share=hit,
+            )
+            yield replace(read, sizes=sizes)
+            if writes:
+                written = measure(
+                    line("cache_write_mtok"),
+                    volumes.written_mtok,
+                    requests=conversations,
+                    prefix_tokens=prefix,
+                    hit_share=hit,
+                )
+                yield replace(written, sizes=sizes)
+        answer = measure(
+            line("output_mtok"),
+            volumes.request_mtok,
+            requests=conversations,
+            tokens=sum((call.output for call in calls), np.zeros(1)),
+        )
+        independent = [(call.output, np.zeros(1)) for call in calls]
+        yield replace(answer, sizes=Sizes.of(calls, independent))
+
+    def _hosting(self, item: Serving, offer: TuningOffer, terms: Terms) -> Quantity:
+        key = Key("finetuning", offer.provider, offer.sku, offer.mode, offer.region)
+        return measure(
+            Line("host", key, "hosting_hour", item.phase, item.cause, item.task),
+            serving.capacity_hours,
+            units=1.0,
+            hours=terms.months.hours,
+            active=item.active * self.deployed_share,
+        )
+
+
+def _cacheable(prefix: Array, model: Model) -> Array:
+    """Return the part of a prompt that the provider caches: nothing below its minimum."""
+    if math.isnan(model.cache_min_tokens):
+        return np.zeros(1)
+    return np.where(prefix >= model.cache_min_tokens, prefix, 0.0)
+
+
+@dataclass(frozen=True)
+class _Capacity(Host):
+    """Capacity that stands ready and is billed by the hour.
+
+    Attributes:
+        replica_tokens_per_second: What one replica sustains, prompt and answer together: your own
+            measurement. [token/s]
+        peak_to_mean: Load at the peak over mean load. [1]
+        min_replicas: Replicas kept when there is little load.
+        deployed_share: Share of the hours in which the replicas stand.
+    """
+
+    replica_tokens_per_second: Numeric | None = None
+    peak_to_mean: Numeric | None = None
+    min_replicas: Numeric = 1.0
+    deployed_share: Numeric = 1.0
+
+    def _measured(self) -> tuple[Numeric, Numeric]:
+        if self.replica_tokens_per_second is None or self.peak_to_mean is None:
+            message = (
+                f"a {self.kind} host at {self.provider} needs replica_tokens_per_second (what one "
+                "replica sustains, measured) and peak_to_mean (load at the peak over mean load)"
+            )
+            raise ScenarioError(message)
+        return self.replica_tokens_per_second, self.peak_to_mean
+
+    def _pools(self, servings: Sequence[Serving]) -> list[list[Serving]]:
+        """Gather the servings that share a deployment: the same base model in the same role."""
+        pools: dict[tuple[str, str, str], list[Serving]] = {}
+        for item in servings:
+            if item.standing:
+                continue
+            pools.setdefault((item.model, item.phase, item.cause), []).append(item)
+        return list(pools.values())
+
+    def _load(self, pool: Sequence[Serving], model: Model, terms: Terms) -> tuple[Array, Array, tuple[str, ...]]:
+        """Return tokens per hour of a pool, replicas at the peak, and what that assumes."""
+        speed, peak = self._measured()
+        ratio, said = terms.ratio(model)
+        tokens = np.zeros(terms.months.count)
+        for item in pool:
+            calls = item.request.scaled(ratio).calls()
+            check_window(model, calls)
+            per_request = sum((call.mean + call.output for call in calls), np.zeros(1))
+            tokens = tokens + item.requests * per_request / terms.months.hours
+        replicas = serving.replicas_needed(tokens, peak, speed, self.min_replicas)
+        return tokens, replicas, said
+
+    def _standing(
+        self,
+        key: Key,
+        meter: str,
+        pool: Sequence[Serving],
+        units_per_replica: float,
+        model: Model,
+        terms: Terms,
+    ) -> Iterator[Quantity]:
+        """Count the hours in which the capacity of a pool works, and those in which it waits."""
+        tokens, replicas, said = self._load(pool, model, terms)
+        speed, _ = self._measured()
+        first = pool[0]
+        units = serving.whole(replicas * units_per_replica)
+        active = first.active * np.asarray(self.deployed_share)
+        for activity, formula in (("serve", serving.busy_hours), ("idle", serving.idle_hours)):
+            quantity = measure(
+                Line(activity, key, meter, first.phase, first.cause),
+                formula,
+                units=units,
+                hours=terms.months.hours,
+                active=active,
+                busy_replicas=tokens / volumes.SECONDS_PER_HOUR / speed,
+                replicas=replicas,
+            )
+            yield replace(quantity, assumptions=said)
+
+
+@dataclass(frozen=True)
+class Dedicated(_Capacity):
+    """A provider's managed deployment on GPUs of one's own, billed by the GPU-hour, idle or not.
+
+    Attributes:
+        gpu: GPU, as in `gpus.csv`.
+        gpus_per_replica: GPUs that one replica occupies.
+        instance: Name of the instance in `gpu_rental.csv`, blank for the cheapest that fits.
+    """
+
+    kind = "dedicated"
+    ends_with_model = False
+    market: ClassVar[str] = "dedicated"
+
+    gpu: str = ""
+    gpus_per_replica: int = 1
+    instance: str = ""
+
+    def serve(self, servings: Sequence[Serving], terms: Terms) -> Iterator[Quantity]:
+        """Pool the tasks on each base model, round up to replicas, count instance-hours."""
+        row, said = self._rental(terms)
+        for pool in self._pools(servings):
+            model = self.model(pool[0].model, terms.book)
+            share = self.gpus_per_replica / float(row.facts["gpu_count"])
+            quantities = self._standing(row.key, "instance_hour", pool, share, model, terms)
+            for quantity in quantities:
+                yield replace(quantity, assumptions=(*quantity.assumptions, *said))
+
+    def _rental(self, terms: Terms) -> tuple[PriceRow, tuple[str, ...]]:
+        """Choose the instance that hosts one replica for the least money."""
+        if not self.gpu:
+            message = f"a {self.kind} host at {self.provider} needs gpu, e.g. gpu = 'H100-SXM'"
+            raise ScenarioError(message)
+        rows = terms.book.rentals(self.provider, self.gpu, self.market_of(), self.region)
+        if self.instance:
+            rows = [row for row in rows if row.key.sku == self.instance]
+            if not rows:
+                message = f"{self.provider} has no instance {self.instance!r} with {self.gpu}"
+                raise PriceError(message)
+        rows = [row for row in rows if _holds(row, terms.months.start)] or rows
+
+        def one_replica(row: PriceRow) -> float:
+            count = math.ceil(self.gpus_per_replica / float(row.facts["gpu_count"]))
+            return count * float(row.facts["price_per_hour"])
+
+        best = min(rows, key=one_replica)
+        said = f"{self.kind} host: {best.key} ({best.where})"
+        return best, (said,) if len(rows) > 1 else ()
+
+    def market_of(self) -> str:
+        """Return the market whose prices hold."""
+        return self.market
+
+
+def _holds(row: PriceRow, day: date) -> bool:
+    return (row.effective_from or date.min) <= day < (row.effective_to or date.max)
+
+
+@dataclass(frozen=True)
+class Rented(Dedicated):
+    """GPUs rented from a cloud, with software of one's own.
+
+    Attributes:
+        market_name: on_demand | spot | reserved_1y | reserved_3y | marketplace.
+        training_tokens_per_second: Measured training speed of one replica's GPUs. [token/s]
+        startup_hours: Start and loading of the weights before each training run. [h]
+    """
+
+    kind = "rented"
+    sells_tuning = False
+
+    market_name: str = "on_demand"
+    training_tokens_per_second: Numeric | None = None
+    startup_hours: Numeric = 0.25
+
+    def market_of(self) -> str:
+        """Return the market whose prices hold."""
+        return self.market_name
+
+    def model(self, name: str, book: PriceBook) -> Model:
+        """Return what the tables know about open weights, whoever else serves them."""
+        return open_model(name, book)
+
+    def train(self, job: Training, terms: Terms) -> Iterator[Quantity]:
+        """Count instance-hours at the measured speed."""
+        if job.offer is not None:
+            yield from hosted_training(job, terms)
+            return
+        if self.training_tokens_per_second is None:
+            message = (
+                f"{job.name}: training on rented GPUs needs training_tokens_per_second (measured), "
+                "or a trainer = 'PROVIDER' that tunes the model"
+            )
+            raise ScenarioError(message)
+        row, said = self._rental(terms)
+        ratio, counted = terms.ratio(self.model(job.model, terms.book))
+        epochs = DEFAULT_EPOCHS if job.epochs is None else job.epochs
+        if job.epochs is None:
+            said += (f"{job.name}: {DEFAULT_EPOCHS:g} epochs taken",)
+        instances = math.ceil(self.gpus_per_replica / float(row.facts["gpu_count"]))
+        quantity = measure(
+            Line("train", row.key, "instance_hour", job.phase, job.cause, job.name),
+            training.rented_training_hours,
+            runs=job.runs,
+            tokens=job.tokens * np.asarray(ratio),
+            epochs=epochs,
+            tokens_per_second=self.training_tokens_per_second,
+            instances=float(instances),
+            startup_hours=self.startup_hours,
+        )
+        yield replace(quantity, assumptions=(*said, *counted))
+
+
+def open_model(name: str, book: PriceBook) -> Model:
+    """Return what the tables know about an open-weight model, whoever serves it."""
+    for provider in sorted(book.catalog.providers):
+        try:
+            found = book.catalog.model(provider, name)
+        except PriceError:
+            continue
+        # own weights neither retire nor carry the provider's rules
+        return Model("own GPUs", found.name, encoding=found.encoding, params_total=found.params_total)
+    return Model("own GPUs", name)
+
+
+@dataclass(frozen=True)
+class Provisioned(_Capacity):
+    """Whole model units, by the hour or committed for a term that is paid to its end.
+
+    Attributes:
+        commitment_months: Term, 0 for none. [month]
+        units: Units bought whatever the load; None = enough for the peak.
+    """
+
+    kind = "provisioned"
+
+    commitment_months: int = 0
+    units: Numeric | None = None
+
+    def serve(self, servings: Sequence[Serving], terms: Terms) -> Iterator[Quantity]:
+        """Pool the tasks on each base model, then buy whole units for whole terms."""
+        for pool in self._pools(servings):
+            model = terms.book.catalog.model(self.provider, pool[0].model)
+            term = f"{self.commitment_months} months"
+            key = terms.book.key(
+                Key("provisioned", self.provider, model.name, term, self.region)
+            )
+            if self.units is None and not self.commitment_months:
+                yield from self._standing(key, "unit_hour", pool, 1.0, model, terms)
+                continue
+            if self.units is None:
+                _, units, said = self._load(pool, model, terms)
+            else:
+                units, said = serving.whole(self.units) * np.ones(terms.months.count), ()
+            first = pool[0]
+            line = Line("serve", key, "unit_hour", first.phase, first.cause)
+            if not self.commitment_months:
+                yield measure(
+                    line,
+                    serving.capacity_hours,
+                    units=units,
+                    hours=terms.months.hours,
+                    active=first.active * np.asarray(self.deployed_share),
+                )
+                continue
+            for quantity in _commitments(line, units, first, self.commitment_months, terms):
+                yield replace(quantity, assumptions=said)
+
+
+def _commitments(
+    line: Line, units: Array, first: Serving, term: int, terms: Terms
+) -> Iterator[Quantity]:
+    """Buy units when they are needed, each for a whole term, whatever happens to the model."""
+    months = terms.months
+    terms_bought: list[tuple[Array, date]] = []
+    for month in range(months.count):
+        start = max(months.bounds[month].item(), first.since)
+        stop = min(months.bounds[month + 1].item(), first.until)
+        lapses = {end for _, end in terms_bought if start < end < stop}
+        for day in sorted({start, *lapses} if start < stop else lapses):
+            held = sum((bought for bought, end in terms_bought if day < end), np.zeros(1))
+            bought = np.maximum(units[..., month] - held, 0.0)
+            if not np.any(bought > 0):
+                continue
+            end = add_months(day, term)
+            terms_bought.append((bought, end))
+            quantity = measure(
+                replace(line, activity="commit", detail=f"from {day}"),
+                serving.committed_hours,
+                units=np.reshape(bought, (*np.shape(bought), 1)) if np.ndim(bought) > 1 else bought,
+                hours=months.hours,
+                within_term=months.between(day, end),
+            )
+            beyond = max((end - max(months.end, day)).days, 0) * HOURS_PER_DAY * bought
+            yield replace(quantity, bought_on=day, beyond=beyond)
+
+
+HOSTS: dict[str, type[Host]] = {
+    host.kind: host for host in (PerToken, Dedicated, Provisioned, Rented)
+}

@@ -1,0 +1,1 @@
+"""Dated, sourced price tables: read, check, resolve names, select rows."""

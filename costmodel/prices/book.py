@@ -1,0 +1,858 @@
+"""The price book: layers of tables, read once, and the one look-up that selects rows."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cached_property
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from costmodel.errors import PriceError, nearest
+from costmodel.months import Array, Months
+from costmodel.prices.catalog import Catalog, TuningOffer, tuning_sku
+from costmodel.prices.meters import (
+    METERS,
+    RETRIEVAL_UNITS,
+    STORAGE_UNITS,
+    TOKEN_COLUMNS,
+    TRAINING_UNITS,
+)
+from costmodel.prices.tables import TABLES, Record, read_file
+from costmodel.prices.windows import SLOTS_PER_WEEK, Mask, parse_window, week_slot
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Ints = npt.NDArray[np.int64]
+
+FIRST_DAY, LAST_DAY = np.iinfo(np.int64).min // 2, np.iinfo(np.int64).max // 2
+METER_NAMES = tuple(METERS)
+METER_INDEX = {name: k for k, name in enumerate(METER_NAMES)}
+TEAM = "team"  # the provider of person-hours
+NOON = np.timedelta64(12, "h")
+
+
+@dataclass(frozen=True)
+class Key:
+    """What is bought, before tiers, windows and dates: the name of a group of price rows."""
+
+    table: str
+    provider: str
+    sku: str
+    mode: str = "standard"
+    region: str = ""
+
+    def __str__(self) -> str:
+        words = [f"{self.provider}/{self.sku}"]
+        if self.mode not in ("standard", ""):
+            words.append(self.mode)
+        return " ".join([*words, *filter(None, [self.region])])
+
+
+@dataclass(frozen=True, eq=False)
+class PriceRow:
+    """One row of a price table, with where it stands and where its figure comes from."""
+
+    key: Key
+    file: str
+    line: int
+    source: str
+    source_kind: str
+    verified_on: date
+    effective_from: date | None
+    effective_to: date | None
+    over_input_tokens: float
+    window: str
+    note: str
+    facts: Mapping[str, Any] = field(repr=False)
+    list_row: int | None = None
+    contracted: frozenset[str] = frozenset()
+
+    @property
+    def where(self) -> str:
+        """File and line."""
+        return f"{self.file} line {self.line}"
+
+
+@dataclass(frozen=True)
+class Match:
+    """A row and the share of a quantity that it prices. `share` has shape (..., T)."""
+
+    row: int
+    share: Array
+
+
+def shipped_dir() -> Path:
+    """Return the folder of shipped tables: inside an installed package, or beside the checkout."""
+    package = Path(str(files("costmodel")))
+    inside = package / "pricing"
+    return inside if inside.is_dir() else package.parent / "pricing"
+
+
+def default_layers() -> list[Path]:
+    """Return the user's own tables: `$COSTMODEL_PRICES`, else `./pricing` where it exists."""
+    named = os.environ.get("COSTMODEL_PRICES")
+    if named:
+        return [Path(named)]
+    here = Path("pricing")
+    return [here] if here.is_dir() and here.resolve() != shipped_dir().resolve() else []
+
+
+def _days(day: date | None, missing: int) -> int:
+    return missing if day is None else (day - date(1970, 1, 1)).days
+
+
+def _read_layer(folder: Path, layer: int) -> dict[str, list[Record]]:
+    """Read every table of one folder."""
+    if not folder.is_dir():
+        message = f"no folder of price tables at {folder}; `costmodel pricing init DIR` makes one"
+        raise PriceError(message)
+    known = {table.path for table in TABLES.values()}
+    records: dict[str, list[Record]] = {name: [] for name in TABLES}
+    for path in sorted(folder.glob("*.csv")):
+        if path.name not in known:
+            names = [name for name in known if "/" not in name]
+            message = f"{path.name}: no such table{nearest(path.name, names)}"
+            raise PriceError(message)
+    for name, table in TABLES.items():
+        for path in sorted(folder.glob(table.path)):
+            label = str(path.relative_to(folder).as_posix())
+            rows = read_file(table, path, label)
+            for row in rows:
+                row["layer"] = layer
+                row["folder"] = str(folder)
+                if name == "inference":
+                    if row.get("provider") not in (None, path.stem):
+                        message = (
+                            f"{label} line {row['line']}: provider {row['provider']!r} "
+                            f"does not belong in {label}"
+                        )
+                        raise PriceError(message)
+                    row["provider"] = path.stem
+            records[name] += rows
+            _refuse_clashes(name, rows)
+    return records
+
+
+def _refuse_clashes(name: str, rows: Sequence[Record]) -> None:
+    """Refuse two rows of one file that would price the same thing on the same day."""
+    groups: dict[tuple[object, ...], list[Record]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[column] for column in TABLES[name].key), []).append(row)
+    for group in groups.values():
+        if len(group) == 1:
+            continue
+        group.sort(key=lambda row: row.get("effective_from") or date.min)
+        for older, newer in pairwise(group):
+            start = newer.get("effective_from")
+            where = f"{newer['file']} line {newer['line']}"
+            key = ", ".join(str(newer[c]) for c in TABLES[name].key if newer[c] not in ("", 0.0))
+            if older.get("effective_from") == start:
+                message = (
+                    f"{where}: duplicate key {key!r} of line {older['line']}; "
+                    "a price change is a new row with its own effective_from"
+                )
+                raise PriceError(message)
+            if older["effective_to"] is not None and start is not None:
+                if older["effective_to"] > start:
+                    message = (
+                        f"{where}: effective_from {start} overlaps line {older['line']}, "
+                        f"which holds until {older['effective_to']}; leave effective_to blank: "
+                        "the next row closes it"
+                    )
+                    raise PriceError(message)
+    if name == "inference":
+        _refuse_crossing_windows(rows)
+
+
+def _refuse_crossing_windows(rows: Sequence[Record]) -> None:
+    groups: dict[tuple[object, ...], list[tuple[Record, Mask]]] = {}
+    for row in filter(lambda row: row["window"], rows):
+        mask = parse_window(row["window"], f"{row['file']} line {row['line']}")
+        key = (row["model"], row["mode"], row["region"], row["over_input_tokens"])
+        for other, taken in groups.setdefault(key, []):
+            if other["window"] == row["window"] or not (taken & mask).any():
+                continue
+            start = max(r["effective_from"] or date.min for r in (row, other))
+            end = min(r["effective_to"] or date.max for r in (row, other))
+            if start < end:
+                message = (
+                    f"{row['file']} line {row['line']}: window {row['window']!r} overlaps "
+                    f"{other['window']!r} of line {other['line']}"
+                )
+                raise PriceError(message)
+        groups[key].append((row, mask))
+
+
+def _rates(rows: Iterable[Record]) -> dict[str, Record]:
+    """Return the latest exchange rate of each currency."""
+    rates: dict[str, Record] = {}
+    for row in sorted(rows, key=lambda row: (row["layer"], row["effective_from"] or date.min)):
+        rates[row["currency"]] = row
+    return rates
+
+
+def _priced(name: str, row: Record) -> tuple[Key, dict[str, float]]:
+    """Return what a row sells and its prices by meter, in the row's own currency."""
+    prices: dict[str, float]
+    if name == "inference":
+        key = Key(name, row["provider"], row["model"], row["mode"], row["region"])
+        prices = {meter: row[column] for column, meter in TOKEN_COLUMNS.items()}
+    elif name == "finetuning":
+        key = Key(name, row["provider"], tuning_sku(row), row["mode"], row["region"])
+        prices = {
+            TRAINING_UNITS[row["unit"]]: row["price"],
+            "hosting_hour": row["hosting_per_hour"],
+        }
+        if row["storage_unit"]:
+            prices[STORAGE_UNITS[row["storage_unit"]]] = row["storage_per_month"]
+    elif name == "provisioned":
+        term = f"{row['commitment_months']:g} months"
+        key = Key(name, row["provider"], row["model"], term, row["region"])
+        prices = {"unit_hour": row["price_per_unit_hour"]}
+    elif name == "retrieval":
+        key = Key(name, row["provider"], row["product"], f"{row['component']} {row['unit']}")
+        prices = {RETRIEVAL_UNITS[row["unit"]]: row["price"]}
+    elif name == "gpu_rental":
+        key = Key(name, row["provider"], row["instance"], row["market"], row["region"])
+        prices = {"instance_hour": row["price_per_hour"]}
+    else:
+        key = Key(name, TEAM, row["role"])
+        prices = {"person_hour": row["per_hour"]}
+    return key, prices
+
+
+PRICE_TABLES = ("inference", "finetuning", "provisioned", "retrieval", "gpu_rental", "labour")
+
+
+@dataclass(frozen=True, eq=False)
+class PriceBook:
+    """Unit prices with the dates they hold from, and what is known about what they price.
+
+    Attributes:
+        rows: Price rows, those of one key together, in the order in which they take precedence.
+        usd: Unit prices, one column per meter, nan where not published. [US$], shape (rows, meters).
+        catalog: Models, tuning offers, GPUs, tokenizers.
+        folders: Where the tables were read from, later ones laid over earlier ones.
+        priced_on: The day whose prices hold throughout, None for the prices of each day.
+    """
+
+    rows: tuple[PriceRow, ...]
+    usd: Array
+    catalog: Catalog
+    folders: tuple[str, ...] = ()
+    priced_on: date | None = None
+
+    @classmethod
+    def read(cls, *folders: str | Path, shipped: bool = True) -> PriceBook:
+        """Lay folders of tables over the shipped ones.
+
+        Args:
+            folders: Folders laid out like `pricing/`; rows of later ones win.
+            shipped: Whether to start from the shipped tables.
+
+        Raises:
+            PriceError: At the first thing that is wrong, with file, line, value and remedy.
+        """
+        layers = [*([shipped_dir()] if shipped else []), *map(Path, folders)]
+        tables: dict[str, list[Record]] = {name: [] for name in TABLES}
+        for layer, folder in enumerate(layers):
+            for name, rows in _read_layer(folder, layer).items():
+                tables[name] += rows
+        return cls._assemble(tables, tuple(str(folder) for folder in layers))
+
+    @classmethod
+    def _assemble(cls, tables: dict[str, list[Record]], folders: tuple[str, ...]) -> PriceBook:
+        skus: dict[str, set[str]] = {}
+        for row in tables["inference"]:
+            skus.setdefault(row["provider"], set()).add(row["model"])
+        catalog = Catalog(
+            models=tuple(tables["models"]),
+            offers=tuple(tables["finetuning"]),
+            tokenizers=tuple(tables["tokenizers"]),
+            gpus=tuple(tables["gpus"]),
+            skus={provider: frozenset(names) for provider, names in skus.items()},
+        )
+        _check_names(catalog, tables)
+        rates = _rates(tables["fx"])
+        entries: list[tuple[tuple[Any, ...], PriceRow, dict[str, float]]] = []
+        for name in PRICE_TABLES:
+            for row in tables[name]:
+                key, prices = _priced(name, row)
+                rate = _usd_rate(row, rates)
+                entry = _price_row(key, row, rates)
+                order = (name, *_words(key), *_selectors(row), row["layer"], _start(row))
+                entries.append((order, entry, {m: p * rate for m, p in prices.items()}))
+        entries = _overridden(entries, tables["overrides"], catalog, rates)
+        entries.sort(key=lambda entry: entry[0])
+        usd = np.full((len(entries), len(METER_NAMES)), math.nan)
+        for k, (_, _, prices) in enumerate(entries):
+            for meter, price in prices.items():
+                usd[k, METER_INDEX[meter]] = price
+        return cls(_linked([row for _, row, _ in entries]), usd, catalog, folders)
+
+    # the columns of the rows, as arrays
+
+    @cached_property
+    def _groups(self) -> dict[Key, slice]:
+        groups: dict[Key, slice] = {}
+        for k, row in enumerate(self.rows):
+            start = groups[row.key].start if row.key in groups else k
+            groups[row.key] = slice(start, k + 1)
+        return groups
+
+    @cached_property
+    def _from(self) -> Ints:
+        return np.array([_days(row.effective_from, FIRST_DAY) for row in self.rows], np.int64)
+
+    @cached_property
+    def _to(self) -> Ints:
+        return np.array([_days(row.effective_to, LAST_DAY) for row in self.rows], np.int64)
+
+    @cached_property
+    def _over(self) -> Array:
+        return np.array([row.over_input_tokens for row in self.rows], float)
+
+    @cached_property
+    def _windows(self) -> tuple[Ints, Mask]:
+        """Window of each row (0 = always) and the half hours in each window."""
+        texts = sorted({row.window for row in self.rows if row.window})
+        masks = [np.ones(SLOTS_PER_WEEK, bool), *(parse_window(t, "window") for t in texts)]
+        index = {text: k + 1 for k, text in enumerate(texts)}
+        return np.array([index.get(row.window, 0) for row in self.rows], np.int64), np.stack(masks)
+
+    # selecting rows
+
+    def key(self, key: Key) -> Key:
+        """Return the key if some row has it.
+
+        Raises:
+            PriceError: If nothing has that mode or region, naming those on sale.
+        """
+        if key in self._groups:
+            return key
+        mine = [k for k in self._groups if (k.table, k.provider) == (key.table, key.provider)]
+        same = [k for k in mine if k.sku == key.sku]
+        if not same:
+            message = f"{key.provider} has no price for {key.sku!r}" + nearest(
+                key.sku, {k.sku for k in mine}
+            )
+        elif key.mode not in {k.mode for k in same}:
+            modes = {k.mode for k in same}
+            message = f"{key.provider}/{key.sku} has no mode {key.mode!r}{nearest(key.mode, modes)}"
+        else:
+            regions = {k.region or "(default)" for k in same if k.mode == key.mode}
+            asked = key.region or "(default)"
+            message = (
+                f"{key.provider}/{key.sku} {key.mode} has no region {asked!r}"
+                f"{nearest(key.region, regions)}"
+            )
+        raise PriceError(message)
+
+    def sells(self, key: Key, meter: str) -> bool:
+        """Whether any row of a key has a price for a meter."""
+        group = self._groups.get(key)
+        return group is not None and bool(
+            np.isfinite(self.usd[group, METER_INDEX[meter]]).any()
+        )
+
+    def _select(self, start: Ints, length: Ints, day: Ints, size: Array, slot: Ints) -> Ints:
+        """Return the row that holds for each record, -1 for none.
+
+        Rows of a group stand in order of precedence, so the last one that holds wins: the higher
+        tier over the lower, a window over the whole day, a later layer, a later start.
+        """
+        row = np.full(start.shape, -1, np.int64)
+        window, masks = self._windows
+        todo = np.arange(start.size)
+        step = 0
+        while todo.size:
+            candidate = start[todo] + step
+            holds = (self._from[candidate] <= day[todo]) & (day[todo] < self._to[candidate])
+            holds &= (size[todo] > self._over[candidate]) | (self._over[candidate] == 0)
+            if masks.shape[0] > 1:
+                holds &= masks[window[candidate], slot[todo]]
+            row[todo[holds]] = candidate[holds]
+            step += 1
+            todo = todo[length[todo] > step]
+        return row
+
+    def prices(self, frame: pd.DataFrame, *, strict: bool = True) -> Ints:
+        """Select the row that prices each record: the one look-up behind bills, usage and checks.
+
+        Args:
+            frame: Columns `provider`, `model`; optionally `mode`, `region`, `input_tokens` (all
+                input of one request, for tiers) and `on` (date or UTC time stamp; a date alone
+                means noon).
+            strict: Whether a record without a price is an error; else its row is -1.
+
+        Returns:
+            Index into `rows` and `usd` for each record.
+
+        Raises:
+            PriceError: For the first record that no row prices.
+        """
+        import pandas as pd
+
+        count = len(frame)
+        codes = np.zeros(count, np.int64)
+        levels: list[npt.NDArray[np.object_]] = []
+        defaults = {"provider": "", "model": "", "mode": "standard", "region": ""}
+        for column, default in defaults.items():
+            if column in frame:
+                code, values = pd.factorize(frame[column])
+                # missing values get -1: they mean the default
+                level = np.append(np.asarray(values, object), default)
+                codes = codes * level.size + np.where(code < 0, level.size - 1, code)
+            else:
+                level = np.array([default], object)
+            levels.append(level)
+        inverse, unique = pd.factorize(codes)
+        starts = np.zeros(unique.size, np.int64)
+        lengths = np.zeros(unique.size, np.int64)
+        problems: dict[int, PriceError] = {}
+        places = np.unravel_index(unique, [len(level) for level in levels])
+        for k in range(unique.size):
+            provider, model, mode, region = (
+                str(level[place[k]]) for level, place in zip(levels, places, strict=True)
+            )
+            try:
+                name = self.catalog.name(provider, model)
+                group = self._groups[self.key(Key("inference", provider, name, mode, region))]
+            except PriceError as error:
+                problems[k] = error
+            else:
+                starts[k], lengths[k] = group.start, group.stop - group.start
+        if problems and strict:
+            first = int(np.flatnonzero(np.isin(inverse, list(problems)))[0])
+            prefix = f"row {first}: " if count > 1 else ""
+            raise PriceError(prefix + str(problems[int(inverse[first])]))
+        day, slot = self._clock(frame, count)
+        size = np.asarray(frame["input_tokens"], float) if "input_tokens" in frame else None
+        size = np.zeros(count) if size is None else size
+        row = np.full(count, -1, np.int64)
+        known = np.flatnonzero(lengths[inverse] > 0)
+        start, length = starts[inverse[known]], lengths[inverse[known]]
+        row[known] = self._select(start, length, day[known], size[known], slot[known])
+        if strict and (row < 0).any():
+            first = int(np.flatnonzero(row < 0)[0])
+            group_start = int(starts[inverse[first]])
+            prefix = f"row {first}: " if count > 1 else ""
+            day_text = str(np.datetime64(int(day[first]), "D"))
+            raise PriceError(prefix + self._not_priced(group_start, day_text))
+        return row
+
+    def _clock(self, frame: pd.DataFrame, count: int) -> tuple[Ints, Ints]:
+        """Return day and half hour of the week of each record."""
+        import pandas as pd
+
+        if "on" not in frame:
+            message = "give the day of the price: a column `on`"
+            raise PriceError(message)
+        on = frame["on"]
+        if not pd.api.types.is_datetime64_any_dtype(on.dtype):
+            codes, values = pd.factorize(on)
+            on = pd.to_datetime(pd.Series(np.asarray(values, object)), utc=True).take(codes)
+        if getattr(on.dt, "tz", None) is not None:
+            on = on.dt.tz_convert("UTC").dt.tz_localize(None)
+        stamps = on.to_numpy()
+        days = stamps.astype("datetime64[D]")
+        slot = np.zeros(count, np.int64)
+        if self._windows[1].shape[0] > 1:
+            slot = week_slot(np.where(stamps == days, days + NOON, stamps))
+        return days.astype(np.int64), slot
+
+    def _not_priced(self, start: int, day: str) -> str:
+        row = self.rows[start]
+        begins = [r.effective_from for r in self.rows[self._groups[row.key]]]
+        known = [day for day in begins if day is not None]
+        if known and str(min(known)) > day:
+            return (
+                f"{row.key} is priced from {min(known)} on ({row.where}), "
+                f"but the price of {day} is asked for"
+            )
+        return f"{row.key} has no price on {day}; the last one is in {row.where}"
+
+    def match(
+        self,
+        key: Key,
+        meter: str,
+        months: Months,
+        *,
+        share_over: Mapping[float, Array] | None = None,
+        slots: Array | None = None,
+        bought_on: date | None = None,
+    ) -> list[Match]:
+        """Split a quantity between the rows that price it.
+
+        Args:
+            key: What is bought.
+            meter: What is counted.
+            months: The months in which it is bought.
+            share_over: Function of a tier's threshold -> share of the quantity above it, as a
+                mapping from the thresholds of `thresholds(key)`; None = all in the base tier.
+            slots: Share of the quantity in each half hour of the week; None = evenly. Shape (336,).
+            bought_on: Day whose price holds throughout (commitments).
+
+        Returns:
+            Rows and shares; the shares of each month add to 1.
+
+        Raises:
+            PriceError: If some share has no price.
+        """
+        group = self._groups[self.key(key)]
+        if bought_on is None:
+            inside = np.concatenate([self._from[group], self._to[group]]).astype("datetime64[D]")
+            inside = inside[(months.bounds[0] < inside) & (inside < months.bounds[-1])]
+            edges = np.unique(np.concatenate([months.bounds[[0, -1]], inside]))
+            days, day_share = edges[:-1], [months.between(*pair) for pair in pairwise(edges.tolist())]
+        else:
+            days = np.array([np.datetime64(bought_on, "D")])
+            day_share = [np.ones(months.count)]
+        tiers = [0.0, *(share_over or {})]
+        above: list[Array] = [np.ones(1), *(share_over or {}).values(), np.zeros(1)]
+        tier_share = [a - b for a, b in pairwise(above)]
+        first_slot, slot_share = self._slot_classes(group, slots)
+        d, b, w = (
+            axis.ravel()
+            for axis in np.meshgrid(
+                np.arange(days.size), np.arange(len(tiers)), np.arange(first_slot.size)
+            )
+        )
+        chosen = self._select(
+            np.full(d.size, group.start, np.int64),
+            np.full(d.size, group.stop - group.start, np.int64),
+            days.astype(np.int64)[d],
+            np.array(tiers)[b] + 1.0,
+            first_slot[w],
+        )
+        shares: dict[int, Array] = {}
+        for k, row in enumerate(chosen):
+            share = day_share[d[k]] * tier_share[b[k]] * slot_share[w[k]]
+            if row < 0:
+                if np.any(share > 0):
+                    day = str(days[d[k]])
+                    raise PriceError(self._not_priced(group.start, day))
+                continue
+            shares[int(row)] = shares.get(int(row), np.zeros(1)) + share
+        for row, share in shares.items():
+            if np.any(share > 0) and math.isnan(self.usd[row, METER_INDEX[meter]]):
+                message = f"{self.rows[row].where}: {key} has no price for {meter}"
+                raise PriceError(message)
+        return [
+            Match(row, share)
+            for row, share in sorted(shares.items())
+            if not math.isnan(self.usd[row, METER_INDEX[meter]])
+        ]
+
+    def _slot_classes(self, group: slice, slots: Array | None) -> tuple[Ints, Array]:
+        """Return one half hour for each class that the windows of a group make, and its share."""
+        window, masks = self._windows
+        used = np.unique(window[group])
+        if used.size == 1:
+            return np.zeros(1, np.int64), np.ones(1)
+        _, first, member = np.unique(
+            masks[used], axis=1, return_index=True, return_inverse=True
+        )
+        even = np.full(SLOTS_PER_WEEK, 1 / SLOTS_PER_WEEK) if slots is None else slots
+        share = np.bincount(member.ravel(), even, minlength=first.size)
+        return first.astype(np.int64), np.asarray(share, float)
+
+    def thresholds(self, key: Key) -> list[float]:
+        """Return the tiers of a key: input tokens above which another price holds, ascending."""
+        return sorted(set(self._over[self._groups[self.key(key)]]) - {0.0})
+
+    def rows_of(self, key: Key) -> tuple[PriceRow, ...]:
+        """Return the rows of a key in order of precedence, the strongest last."""
+        return self.rows[self._groups[self.key(key)]]
+
+    def products(self) -> list[Key]:
+        """Return the keys of `retrieval.csv`."""
+        return [key for key in self._groups if key.table == "retrieval"]
+
+    def unit_usd(self, row: int, meter: str) -> float:
+        """Return the price of one unit under a row, nan if it has none. [US$]"""
+        return float(self.usd[row, METER_INDEX[meter]])
+
+    def unit_prices(self, rows: Ints, meter: str) -> Array:
+        """Return the price of one unit under each row, nan where there is none. [US$]"""
+        return np.asarray(self.usd[:, METER_INDEX[meter]][rows], float)
+
+    def windows(self, rows: Ints) -> Array:
+        """Return the context window of the model of each row, infinite if not known. [token]"""
+        return self._context[rows]
+
+    @cached_property
+    def _context(self) -> Array:
+        def window(row: PriceRow) -> float:
+            if row.key.table != "inference":
+                return math.inf
+            known = self.catalog.model(row.key.provider, row.key.sku).context_window
+            return math.inf if math.isnan(known) else known
+
+        return np.array([window(row) for row in self.rows], float)
+
+    def cited(self, row: int, meter: str) -> tuple[int, int | None]:
+        """Return the row to cite for a price, and the list row behind a contract price."""
+        entry = self.rows[row]
+        if entry.list_row is None:
+            return row, None
+        return (row, entry.list_row) if meter in entry.contracted else (entry.list_row, None)
+
+    # other tables, other days
+
+    def rentals(self, provider: str, gpu: str, market: str, region: str = "") -> list[PriceRow]:
+        """Return the instances of a GPU that a provider rents out.
+
+        Raises:
+            PriceError: If there is none.
+        """
+        name = self.catalog.gpu(gpu)
+        rows = [row for row in self.rows if row.key.table == "gpu_rental"]
+        providers = {row.key.provider for row in rows}
+        if provider not in providers:
+            message = f"{provider!r} rents out no GPUs{nearest(provider, providers)}"
+            raise PriceError(message)
+        rows = [row for row in rows if row.key.provider == provider and row.facts["gpu"] == name]
+        fitting = [
+            row for row in rows if row.key.mode == market and region in ("", row.key.region)
+        ]
+        if not fitting:
+            sold = {" ".join([row.key.mode, row.key.region]).strip() for row in rows}
+            asked = " ".join([market, region]).strip()
+            message = f"{provider} does not rent out {name} as {asked!r}{nearest('', sold)}"
+            raise PriceError(message)
+        return fitting
+
+    def _kept(self, keep: Sequence[int]) -> list[PriceRow]:
+        """Return some of the rows, contract rows pointing to the new place of their list row."""
+        place = {old: new for new, old in enumerate(keep)}
+        rows = (self.rows[k] for k in keep)
+        return [r if r.list_row is None else replace(r, list_row=place[r.list_row]) for r in rows]
+
+    def at(self, day: date) -> PriceBook:
+        """Return a book in which the prices of one day hold throughout."""
+        number = _days(day, 0)
+        keep = np.flatnonzero((self._from <= number) & (number < self._to))
+        rows = tuple(
+            replace(row, effective_from=None, effective_to=None) for row in self._kept(keep.tolist())
+        )
+        offers = tuple(
+            row | {"effective_from": None, "effective_to": None}
+            for row in self.catalog.offers
+            if (row["effective_from"] or date.min) <= day < (row["effective_to"] or date.max)
+        )
+        catalog = replace(self.catalog, offers=offers)
+        return PriceBook(rows, self.usd[keep], catalog, self.folders, day)
+
+    def with_rates(self, rates: Mapping[str, float], file: str, on: date) -> PriceBook:
+        """Return a book with hourly rates of one's own in place of those of `labour.csv`.
+
+        Args:
+            rates: Role -> rate. [US$/h]
+            file: Where they are stated.
+            on: Day they are stated for.
+        """
+        if not rates:
+            return self
+        own = {role: Key("labour", TEAM, role) for role in rates}
+        keep = [k for k, row in enumerate(self.rows) if row.key not in own.values()]
+        rows = [
+            PriceRow(
+                key=key,
+                file=file,
+                line=0,
+                source="stated in the scenario",
+                source_kind="contract",
+                verified_on=on,
+                effective_from=None,
+                effective_to=None,
+                over_input_tokens=0.0,
+                window="",
+                note="own rate",
+                facts={},
+            )
+            for key in own.values()
+        ]
+        usd = np.full((len(rows), len(METER_NAMES)), math.nan)
+        usd[:, METER_INDEX["person_hour"]] = list(rates.values())
+        return replace(self, rows=(*self._kept(keep), *rows), usd=np.vstack([self.usd[keep], usd]))
+
+
+def _words(key: Key) -> tuple[str, ...]:
+    return (key.provider, key.sku, key.mode, key.region)
+
+
+def _selectors(row: Record) -> tuple[float, bool, str]:
+    window = row.get("window", "")
+    return (row.get("over_input_tokens", 0.0), bool(window), window)
+
+
+def _start(row: Record) -> date:
+    return row["effective_from"] or date.min
+
+
+def _usd_rate(row: Record, rates: Mapping[str, Record]) -> float:
+    currency = row["currency"] or "USD"
+    if currency == "USD":
+        return 1.0
+    if currency not in rates:
+        message = (
+            f"{row['file']} line {row['line']}: currency {currency!r} has no row in fx.csv"
+            f"{nearest(currency, {'USD', *rates})}"
+        )
+        raise PriceError(message)
+    return float(rates[currency]["usd_per_unit"])
+
+
+def _price_row(key: Key, row: Record, rates: Mapping[str, Record]) -> PriceRow:
+    note, facts = row["note"], row
+    if row["currency"] not in ("", "USD"):
+        fx = rates[row["currency"]]
+        said = f"{row['currency']} at {fx['usd_per_unit']:g} US$, {fx['file']} line {fx['line']}"
+        note = "; ".join(filter(None, [note, said]))
+        if "minimum" in row:
+            facts = row | {"minimum": row["minimum"] * fx["usd_per_unit"]}
+    return PriceRow(
+        key=key,
+        file=row["file"],
+        line=row["line"],
+        source=row["source"],
+        source_kind=row["source_kind"],
+        verified_on=row["verified_on"],
+        effective_from=row["effective_from"],
+        effective_to=row["effective_to"],
+        over_input_tokens=row.get("over_input_tokens", 0.0),
+        window=row.get("window", ""),
+        note=note,
+        facts=facts,
+    )
+
+
+def _check_names(catalog: Catalog, tables: Mapping[str, Sequence[Record]]) -> None:
+    """Refuse rows that name a provider, a GPU, an encoding or a meter that does not exist."""
+    encodings = {row["encoding"] for row in tables["tokenizers"]}
+    gpus = {row["gpu"] for row in tables["gpus"]}
+    for name in ("models", "provisioned"):
+        for row in tables[name]:
+            if row["provider"] not in catalog.providers:
+                message = (
+                    f"{row['file']} line {row['line']}: unknown provider {row['provider']!r}; it "
+                    f"needs inference/{row['provider']}.csv or a row in finetuning.csv"
+                    f"{nearest(row['provider'], catalog.providers)}"
+                )
+                raise PriceError(message)
+    for row in tables["models"]:
+        where = f"{row['file']} line {row['line']}"
+        if row["encoding"] and row["encoding"] not in encodings:
+            message = f"{where}: unknown encoding {row['encoding']!r}{nearest(row['encoding'], encodings)}"
+            raise PriceError(message)
+        if bool(row["retires"]) != bool(row["retires_kind"]):
+            message = f"{where}: retires and retires_kind go together; fill in both or neither"
+            raise PriceError(message)
+        if row["released"] and row["retires"] and row["released"] >= row["retires"]:
+            message = f"{where}: retires {row['retires']} is not after released {row['released']}"
+            raise PriceError(message)
+    for row in tables["gpu_rental"]:
+        if row["gpu"] not in gpus:
+            message = (
+                f"{row['file']} line {row['line']}: unknown GPU {row['gpu']!r}"
+                f"{nearest(row['gpu'], gpus)}"
+            )
+            raise PriceError(message)
+    for row in tables["finetuning"]:
+        sold = catalog.skus.get(row["provider"], frozenset())
+        if row["serves_as"] and row["serves_as"] not in sold:
+            message = (
+                f"{row['file']} line {row['line']}: serves_as {row['serves_as']!r} has no price in "
+                f"inference/{row['provider']}.csv{nearest(row['serves_as'], sold)}"
+            )
+            raise PriceError(message)
+
+
+Entry = tuple[tuple[Any, ...], PriceRow, dict[str, float]]
+
+
+def _overridden(
+    entries: list[Entry], overrides: Sequence[Record], catalog: Catalog, rates: Mapping[str, Record]
+) -> list[Entry]:
+    """Lay contract prices over list prices: each is a row on top that keeps its list row."""
+    result = list(entries)
+    for rank, row in enumerate(overrides):
+        where = f"{row['file']} line {row['line']}"
+        if row["meter"] and row["meter"] not in METERS:
+            message = f"{where}: unknown meter {row['meter']!r}{nearest(row['meter'], METERS)}"
+            raise PriceError(message)
+        if not math.isnan(row["price"]) and not row["meter"]:
+            message = f"{where}: a price needs the meter it is for; a multiplier may leave it blank"
+            raise PriceError(message)
+        if not math.isnan(row["price"]) and not math.isnan(row["multiplier"]):
+            message = f"{where}: give a price or a multiplier, not both"
+            raise PriceError(message)
+        sku = row["model"]
+        if sku and row["provider"] in catalog.providers:
+            sku = catalog.name(row["provider"], sku)
+        hits = [
+            entry
+            for entry in entries
+            if entry[1].key.provider == row["provider"]
+            and sku in ("", entry[1].key.sku, entry[1].key.sku.split(":")[0])
+            and row["mode"] in ("", entry[1].key.mode)
+            and row["region"] in ("", entry[1].key.region)
+            and (not row["meter"] or not math.isnan(entry[2].get(row["meter"], math.nan)))
+        ]
+        if not hits:
+            wanted = "/".join(filter(None, (row["provider"], row["model"], row["mode"], row["meter"])))
+            known = {entry[1].key.provider for entry in entries}
+            message = f"{where}: overrides nothing: no price row for {wanted!r}" + (
+                nearest(row["provider"], known) if row["provider"] not in known else ""
+            )
+            raise PriceError(message)
+        for order, listed, prices in hits:
+            meters = [row["meter"]] if row["meter"] else [m for m, p in prices.items() if p == p]
+            own = dict(prices)
+            for meter in meters:
+                price = row["price"] * _usd_rate(row, rates)
+                own[meter] = prices[meter] * row["multiplier"] if math.isnan(price) else price
+            start = max(filter(None, [listed.effective_from, row["effective_from"]]), default=None)
+            end = min(filter(None, [listed.effective_to, row["effective_to"]]), default=None)
+            if start and end and start >= end:
+                continue
+            contract = replace(
+                listed,
+                file=row["file"],
+                line=row["line"],
+                source=row["source"],
+                source_kind="contract",
+                verified_on=row["verified_on"],
+                effective_from=start,
+                effective_to=end,
+                note=row["note"],
+                contracted=frozenset(meters),
+                facts={**listed.facts, "_listed": id(listed)},
+            )
+            # on top of every layer, and of earlier overrides
+            top = (*order[:-2], 1_000_000 + rank, order[-2], order[-1])
+            result.append((top, contract, own))
+    return result
+
+
+def _linked(rows: list[PriceRow]) -> tuple[PriceRow, ...]:
+    """Point each contract row to its list row."""
+    place = {id(row): k for k, row in enumerate(rows)}
+    return tuple(
+        replace(row, list_row=place[row.facts["_listed"]]) if row.contracted else row
+        for row in rows
+    )
+
+
+__all__ = ["Key", "Match", "PriceBook", "PriceRow", "TuningOffer", "default_layers", "shipped_dir"]

@@ -1,0 +1,323 @@
+"""Models, tuning offers, GPUs and tokenizers: what a name means and what is known about it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+
+from costmodel.errors import PriceError, nearest
+from costmodel.prices.tables import Record
+
+TUNED_NAME = re.compile(r"ft:([^:]+)(?::.*)?")
+
+
+def same_rows(rows: Iterable[Record], key: tuple[str, ...]) -> dict[tuple[object, ...], Record]:
+    """Lay rows over each other: of rows with the same key the last one stays."""
+    return {tuple(row[column] for column in key): row for row in rows}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A hosted model, as `models.csv` knows it.
+
+    Attributes:
+        provider: Who serves it.
+        name: Its id in the price tables.
+        retires: First day without service, None if not known.
+        retires_kind: retired | announced (both certain), floor | assumed (not sooner than).
+        replaced_by: Model the provider names as successor.
+        context_window: Most tokens of a prompt, nan if not known.
+        encoding: Tokenizer in `tokenizers.csv`, blank if not known.
+        cache_min_tokens: Shortest prompt prefix that is cached, nan if there is no caching.
+        cache_ttl_minutes: Time an unused cached prefix is kept. [min]
+        params_total: Parameters, mixture of experts counted whole; nan if not known.
+        row: The row this was read from, empty if the model has none.
+    """
+
+    provider: str
+    name: str
+    retires: date | None = None
+    retires_kind: str = ""
+    replaced_by: str = ""
+    context_window: float = math.nan
+    max_output_tokens: float = math.nan
+    encoding: str = ""
+    cache_min_tokens: float = math.nan
+    cache_ttl_minutes: float = math.nan
+    params_total: float = math.nan
+    row: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def ends_for_certain(self) -> bool:
+        """Whether `retires` was announced, rather than a date before which it will not happen."""
+        return self.retires is not None and self.retires_kind in ("retired", "announced")
+
+
+@dataclass(frozen=True)
+class TuningOffer:
+    """What a provider sells to someone who wants a model tuned: one row of `finetuning.csv`."""
+
+    row: Mapping[str, object] = field(repr=False)
+    provider: str = ""
+    model: str = ""
+    objective: str = ""
+    method: str = ""
+    region: str = ""
+    mode: str = ""
+    unit: str = ""
+    serves_as: str = ""
+    hosting_per_hour: float = math.nan
+    storage_per_month: float = math.nan
+    storage_unit: str = ""
+    billed_validation: str = ""
+    default_epochs: float = math.nan
+    training_until: date | None = None
+    inference_until: date | None = None
+    until_kind: str = ""
+    open_to: str = "all"
+
+    @classmethod
+    def of(cls, row: Record) -> TuningOffer:
+        """Make an offer of a row of `finetuning.csv`."""
+        names = [name for name in cls.__dataclass_fields__ if name != "row"]
+        return cls(row=row, **{name: row[name] for name in names})
+
+    @property
+    def sku(self) -> str:
+        """What is sold, in one name: model or size band, objective, method."""
+        return tuning_sku(self.row)
+
+    @property
+    def ends_for_certain(self) -> bool:
+        """Whether `inference_until` was announced, rather than `not before`."""
+        return self.inference_until is not None and self.until_kind in ("fixed", "")
+
+
+def _billions(value: object) -> str:
+    return f"{float(value) / 1e9:g}B" if isinstance(value, float) else ""
+
+
+def tuning_sku(row: Mapping[str, object]) -> str:
+    """Name what a row of `finetuning.csv` sells.
+
+    >>> tuning_sku({"model": "", "params_over": 16e9, "params_up_to": 69e9,
+    ...             "objective": "sft", "method": "lora"})
+    '16B-69B:sft:lora'
+    """
+    low, high = _billions(row["params_over"]), _billions(row["params_up_to"])
+    band = f"{low}-{high}" if low and high else f"up to {high}" if high else f"over {low}"
+    name = str(row["model"]) or band
+    return ":".join(part for part in (name, str(row["objective"]), str(row["method"])) if part)
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Everything known about names.
+
+    Attributes:
+        models: Rows of `models.csv`, later layers last.
+        offers: Rows of `finetuning.csv`, later layers last.
+        tokenizers: Rows of `tokenizers.csv`.
+        gpus: Rows of `gpus.csv`.
+        skus: Provider -> models with a token price.
+    """
+
+    models: tuple[Record, ...]
+    offers: tuple[Record, ...]
+    tokenizers: tuple[Record, ...]
+    gpus: tuple[Record, ...]
+    skus: Mapping[str, frozenset[str]]
+
+    @cached_property
+    def providers(self) -> frozenset[str]:
+        """Known providers: those with token prices or tuning offers."""
+        return frozenset(self.skus) | {row["provider"] for row in self.offers}
+
+    @cached_property
+    def _models(self) -> dict[tuple[object, ...], Record]:
+        return same_rows(self.models, ("provider", "model"))
+
+    @cached_property
+    def _names(self) -> dict[str, dict[str, str]]:
+        """Provider -> every spelling of its models -> the name in the tables."""
+        names: dict[str, dict[str, str]] = {p: {} for p in self.providers}
+        for provider, skus in self.skus.items():
+            names[provider].update({sku: sku for sku in skus})
+        for row in self._models.values():
+            names.setdefault(row["provider"], {})[row["model"]] = row["model"]
+        for row in self.offers:
+            if row["model"]:
+                names[row["provider"]].setdefault(row["model"], row["model"])
+        for row in self._models.values():
+            known = names[row["provider"]]
+            for alias in filter(None, (word.strip() for word in row["aliases"].split("|"))):
+                other = known.setdefault(alias, row["model"])
+                if other not in (row["model"], alias):
+                    message = (
+                        f"{row['file']} line {row['line']}: alias {alias!r} already stands for "
+                        f"{other!r}; an alias names one model"
+                    )
+                    raise PriceError(message)
+        return names
+
+    def check_provider(self, provider: str) -> str:
+        """Return the provider, or refuse a name no table knows."""
+        if provider not in self.providers:
+            message = f"unknown provider {provider!r}{nearest(provider, self.providers)}"
+            raise PriceError(message)
+        return provider
+
+    def name(self, provider: str, model: str) -> str:
+        """Return the name a model has in the tables, whatever way it is spelt.
+
+        Raises:
+            PriceError: If provider or model is unknown, with the nearest names.
+        """
+        known = self._names[self.check_provider(provider)]
+        tuned = TUNED_NAME.fullmatch(model)
+        spellings = [model, model.removeprefix(f"{provider}/")]
+        if tuned:
+            spellings.append(f"ft:{tuned[1]}")
+            spellings.append(f"ft:{known.get(tuned[1], tuned[1])}")
+        for spelling in spellings:
+            if spelling in known:
+                return known[spelling]
+        folded = {name for name in known if name.lower() == model.lower()}
+        if len(folded) == 1:
+            return known[folded.pop()]
+        elsewhere = sorted(
+            p for p, names in self._names.items() if p != provider and model in names
+        )
+        hint = f"; {', '.join(elsewhere)} sells it" if elsewhere else nearest(model, known)
+        message = f"{provider} has no model {model!r} in the price tables{hint}"
+        raise PriceError(message)
+
+    def model(self, provider: str, model: str) -> Model:
+        """Return what is known about a model, by any of its names."""
+        name = self.name(provider, model)
+        row = self._models.get((provider, name))
+        if row is None:
+            return Model(provider, name)
+        facts = {k: row[k] for k in Model.__dataclass_fields__ if k in row}
+        return Model(name=name, row=row, **facts)
+
+    def offers_of(self, provider: str) -> list[Record]:
+        """Return every tuning offer of a provider."""
+        self.check_provider(provider)
+        return [row for row in self.offers if row["provider"] == provider]
+
+    def tuning(
+        self,
+        provider: str,
+        model: str,
+        *,
+        objective: str = "sft",
+        method: str | None = None,
+        region: str = "",
+        mode: str = "standard",
+        on: date,
+    ) -> TuningOffer:
+        """Return the offer under which a provider tunes a model.
+
+        Args:
+            provider: Who trains.
+            model: Base model, by any of its names.
+            objective: sft | dpo | ppo | grpo | rft.
+            method: full | lora | qlora; None takes what the provider sells, LoRA if both.
+            region: As in the tables, blank for the default one.
+            mode: standard | developer | ...
+            on: Day of the price.
+
+        Raises:
+            PriceError: If no row offers that.
+        """
+        name = self.name(provider, model)
+        size = self.model(provider, name).params_total
+        rows = self.offers_of(provider)
+        mine = [row for row in rows if row["model"] == name]
+        banded = [row for row in rows if not row["model"]]
+        if not mine and banded and math.isnan(size):
+            message = (
+                f"{provider} prices tuning by model size, but the tables give no params_total "
+                f"for {name!r}: add it to models.csv"
+            )
+            raise PriceError(message)
+        mine = mine or [
+            row
+            for row in banded
+            if (row["params_over"] or 0.0) < size <= (row["params_up_to"] or math.inf)
+        ]
+        if not mine:
+            known = {row["model"] for row in rows if row["model"]}
+            remedy = nearest(name, known) if known else ""
+            message = f"{provider} does not tune {name!r}{remedy}"
+            raise PriceError(message)
+        wanted = {"objective": objective, "region": region, "mode": mode}
+        for column, word in wanted.items():
+            sold = sorted({row[column] for row in mine})
+            mine = [row for row in mine if row[column] == word]
+            if not mine:
+                shown = " or ".join(repr(w) if w else "the default" for w in sold)
+                message = f"{provider} tunes {name!r} with {column} {shown}, not {word!r}"
+                raise PriceError(message)
+        sold = sorted({row["method"] for row in mine})
+        chosen = [row for row in mine if row["method"] in (method, "")]
+        if method is None:
+            chosen = [row for row in mine if row["method"] in ("lora", "")] or mine
+        if not chosen or (method == "qlora" and "qlora" not in sold):
+            shown = " or ".join(filter(None, sold)) or "a method of its own choice"
+            message = f"{provider} tunes {name!r} with {shown}, not with {method!r}"
+            raise PriceError(message)
+        valid = [
+            row
+            for row in chosen
+            if (row["effective_from"] or date.min) <= on < (row["effective_to"] or date.max)
+        ]
+        if not valid:
+            first = min(row["effective_from"] or date.max for row in chosen)
+            message = f"{provider} prices tuning of {name!r} from {first} on, not on {on}"
+            raise PriceError(message)
+        best = max(valid, key=lambda row: (row["layer"], row["effective_from"] or date.min))
+        return TuningOffer.of(best)
+
+    def tokens_per(self, encoding: str, counted_with: str, content: str = "english") -> float:
+        """Return tokens of an encoding per token of another, for one kind of content.
+
+        Raises:
+            PriceError: If `tokenizers.csv` has no such encoding.
+        """
+        ratios = {
+            (row["encoding"], row["content"]): row["ratio"] for row in self.tokenizers
+        }
+        encodings = {encoding for encoding, _ in ratios}
+        for name in (encoding, counted_with):
+            if name not in encodings:
+                message = f"unknown encoding {name!r}{nearest(name, encodings)}"
+                raise PriceError(message)
+            if (name, content) not in ratios:
+                known = {c for e, c in ratios if e == name}
+                message = (
+                    f"tokenizers.csv has no ratio of {name!r} for {content!r}"
+                    f"{nearest(content, known)}"
+                )
+                raise PriceError(message)
+        return float(ratios[encoding, content] / ratios[counted_with, content])
+
+    def gpu(self, name: str) -> str:
+        """Return the name a GPU has in the tables.
+
+        Raises:
+            PriceError: If `gpus.csv` does not know it.
+        """
+        names: dict[str, str] = {}
+        for row in reversed(self.gpus):
+            for word in (row["gpu"], *filter(None, row["aliases"].split("|"))):
+                names.setdefault(word.strip().lower(), row["gpu"])
+        if name.lower() not in names:
+            message = f"unknown GPU {name!r}{nearest(name, names.values())}"
+            raise PriceError(message)
+        return names[name.lower()]

@@ -1,0 +1,360 @@
+"""What each table of `pricing/` looks like, and reading one file of it strictly."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from costmodel.errors import PriceError, nearest
+from costmodel.prices.meters import RETRIEVAL_UNITS, STORAGE_UNITS, TOKEN_COLUMNS, TRAINING_UNITS
+
+MODES = ("standard", "batch", "flex", "priority", "developer", "fast")
+MARKETS = (
+    "on_demand",
+    "spot",
+    "reserved_1y",
+    "reserved_3y",
+    "capacity_block",
+    "marketplace",
+    "dedicated",
+)
+OBJECTIVES = ("sft", "dpo", "ppo", "grpo", "rft")
+METHODS = ("full", "lora", "qlora")
+RETIREMENT_KINDS = ("retired", "announced", "floor", "assumed")
+SOURCE_KINDS = ("provider_page", "secondary", "derived", "measured", "contract")
+YES_NO = ("yes", "no")
+
+ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of one price table and what may stand in them.
+
+    Attributes:
+        path: File, relative to a folder of tables; `*` stands for the provider.
+        key: Columns that together name a row; dates come on top where the table has them.
+        texts: Further text columns.
+        numbers: Columns of numbers >= 0.
+        dates: Columns of dates.
+        words: Closed vocabularies: column -> words allowed beside blank.
+        required: Columns that may not be blank, beside `source` and `verified_on`.
+        any_of: At least one of these columns may not be blank.
+        defaults: What a blank means.
+        dated: Whether rows hold from a date on.
+        priced: Whether rows carry money: they have currency and kind of source.
+    """
+
+    path: str
+    key: tuple[str, ...]
+    texts: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+    words: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    dated: bool = True
+    priced: bool = True
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns, each once."""
+        tail: tuple[str, ...] = ("source", "verified_on", "note")
+        if self.priced:
+            tail = ("currency", "source_kind", *tail)
+        if self.dated:
+            tail = ("effective_from", "effective_to", *tail)
+        both = (*self.key, *self.texts, *self.numbers, *self.dates, *self.words, *tail)
+        return tuple(dict.fromkeys(both))
+
+
+TABLES: dict[str, Table] = {
+    "inference": Table(
+        "inference/*.csv",
+        key=("model", "mode", "region", "over_input_tokens", "window"),
+        numbers=("over_input_tokens", *TOKEN_COLUMNS),
+        words={"mode": MODES},
+        required=("model",),
+        any_of=tuple(TOKEN_COLUMNS),
+        defaults={"mode": "standard"},
+    ),
+    "finetuning": Table(
+        "finetuning.csv",
+        key=(
+            "provider",
+            "model",
+            "params_over",
+            "params_up_to",
+            "objective",
+            "method",
+            "region",
+            "mode",
+            "unit",
+        ),
+        texts=("serves_as",),
+        numbers=(
+            "params_over",
+            "params_up_to",
+            "price",
+            "minimum",
+            "hosting_per_hour",
+            "storage_per_month",
+            "max_example_tokens",
+            "default_epochs",
+            "min_examples",
+        ),
+        dates=("training_until", "inference_until"),
+        words={
+            "objective": OBJECTIVES,
+            "method": METHODS,
+            "mode": MODES,
+            "unit": tuple(TRAINING_UNITS),
+            "minimum_per": ("job", "month"),
+            "storage_unit": tuple(STORAGE_UNITS),
+            "billed_validation": YES_NO,
+            "packing": YES_NO,
+            "over_long": ("truncate", "drop", "bill"),
+            "until_kind": ("fixed", "floor", "inferred"),
+            "open_to": ("all", "existing"),
+        },
+        required=("provider", "objective", "unit", "price"),
+        any_of=("model", "params_over", "params_up_to"),
+        defaults={"mode": "standard", "open_to": "all", "minimum_per": "job"},
+    ),
+    "provisioned": Table(
+        "provisioned.csv",
+        key=("provider", "model", "region", "commitment_months"),
+        numbers=("commitment_months", "price_per_unit_hour"),
+        required=("provider", "model", "price_per_unit_hour"),
+        defaults={"commitment_months": "0"},
+    ),
+    "retrieval": Table(
+        "retrieval.csv",
+        key=("provider", "product", "component", "unit"),
+        numbers=("price", "allowance", "minimum", "dimensions", "max_input_tokens"),
+        words={
+            "component": ("embedding", "rerank", "vector_store", "ingestion", "search"),
+            "unit": tuple(RETRIEVAL_UNITS),
+        },
+        required=("provider", "product", "component", "unit", "price"),
+    ),
+    "gpu_rental": Table(
+        "gpu_rental.csv",
+        key=("provider", "instance", "gpu", "region", "market"),
+        numbers=(
+            "gpu_count",
+            "price_per_hour",
+            "price_low",
+            "price_high",
+            "billing_granularity_s",
+        ),
+        words={"market": MARKETS},
+        required=("provider", "instance", "gpu", "gpu_count", "market", "price_per_hour"),
+    ),
+    "labour": Table(
+        "labour.csv",
+        key=("role",),
+        numbers=("per_hour", "low", "high"),
+        required=("role", "per_hour"),
+    ),
+    "fx": Table(
+        "fx.csv",
+        key=("currency",),
+        numbers=("usd_per_unit",),
+        words={"source_kind": SOURCE_KINDS},
+        required=("currency", "usd_per_unit"),
+        priced=False,
+    ),
+    "overrides": Table(
+        "overrides.csv",
+        key=("provider", "model", "mode", "region", "meter"),
+        numbers=("multiplier", "price"),
+        texts=("currency",),
+        words={"mode": (*MODES, *MARKETS)},
+        required=("provider",),
+        any_of=("multiplier", "price"),
+        priced=False,
+    ),
+    "models": Table(
+        "models.csv",
+        key=("provider", "model"),
+        texts=("aliases", "replaced_by", "encoding"),
+        numbers=(
+            "context_window",
+            "max_output_tokens",
+            "cache_min_tokens",
+            "cache_ttl_minutes",
+            "params_total",
+        ),
+        dates=("released", "retires"),
+        words={"retires_kind": RETIREMENT_KINDS},
+        required=("provider", "model"),
+        dated=False,
+        priced=False,
+    ),
+    "tokenizers": Table(
+        "tokenizers.csv",
+        key=("encoding", "content"),
+        numbers=("ratio",),
+        words={"source_kind": SOURCE_KINDS},
+        required=("encoding", "content", "ratio"),
+        dated=False,
+        priced=False,
+    ),
+    "gpus": Table(
+        "gpus.csv",
+        key=("gpu",),
+        texts=("aliases", "vendor"),
+        numbers=(
+            "memory_gb",
+            "memory_bandwidth_tbs",
+            "bf16_dense_tflops",
+            "fp8_dense_tflops",
+            "tdp_w",
+        ),
+        required=("gpu", "memory_gb"),
+        dated=False,
+        priced=False,
+    ),
+}
+
+
+def _number(text: str, where: str, column: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0) or "_" in text:
+        message = f"{where}: {column} must be a number >= 0, got {text!r}"
+        raise PriceError(message)
+    return number
+
+
+def _date(text: str, where: str, column: str) -> date:
+    try:
+        if ISO_DATE.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    message = f"{where}: {column} must be a date like 2026-12-01, got {text!r}"
+    raise PriceError(message)
+
+
+def _record(table: Table, cells: Mapping[str, str], where: str) -> Record:
+    """Turn the cells of a row into typed values, refusing what the table does not allow."""
+    row: Record = {}
+    for column in table.columns:
+        text = cells.get(column, "").strip() or table.defaults.get(column, "")
+        if not text:
+            if column in (*table.required, "source", "verified_on"):
+                remedy = {
+                    "source": "give the https address of the page that states the figure",
+                    "verified_on": "give the date the figure was last seen at its source",
+                }.get(column, "fill it in")
+                message = f"{where}: {column} is missing; {remedy}"
+                raise PriceError(message)
+            is_number = column in table.numbers and column not in table.key
+            row[column] = math.nan if is_number else None if column in table.dates else ""
+            if column in ("effective_from", "effective_to"):
+                row[column] = None
+            elif column == "over_input_tokens":
+                row[column] = 0.0
+        elif column in table.numbers:
+            row[column] = _number(text, where, column)
+        elif column in (*table.dates, "verified_on", "effective_from", "effective_to"):
+            row[column] = _date(text, where, column)
+        else:
+            allowed = table.words.get(column)
+            if column == "source_kind":
+                allowed = SOURCE_KINDS
+            if allowed is not None and text not in allowed:
+                message = f"{where}: unknown {column} {text!r}{nearest(text, allowed)}"
+                raise PriceError(message)
+            row[column] = text
+    if table.any_of and all(not cells.get(column, "").strip() for column in table.any_of):
+        message = f"{where}: give at least one of {', '.join(table.any_of)}"
+        raise PriceError(message)
+    start, end = row.get("effective_from"), row.get("effective_to")
+    if start and end and start >= end:
+        message = (
+            f"{where}: effective_to {end} is not after effective_from {start}; "
+            "effective_to is the first day the price no longer holds"
+        )
+        raise PriceError(message)
+    return row
+
+
+def _rows(path: Path, name: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the lines of a CSV file with their line numbers."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        message = f"{name}: is not a UTF-8 text file; save the table as CSV (UTF-8)"
+        raise PriceError(message) from None
+    except OSError as error:
+        message = f"{name}: cannot be read ({error.strerror or error})"
+        raise PriceError(message) from None
+    if "\0" in text:
+        message = f"{name}: is a binary file, not a CSV table"
+        raise PriceError(message)
+    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    line = 1
+    try:
+        for cells in reader:
+            yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as error:
+        message = f"{name} line {line}: is not valid CSV ({error})"
+        raise PriceError(message) from None
+
+
+def read_file(table: Table, path: Path, name: str) -> list[Record]:
+    """Read one file of a table; every record also carries `file` and `line`.
+
+    Args:
+        table: What the file must look like.
+        path: Where it is.
+        name: How messages and bills call it, e.g. `inference/openai.csv`.
+
+    Raises:
+        PriceError: At the first row that the table does not allow, with file, line and value.
+    """
+    lines = _rows(path, name)
+    header = [cell.strip() for cell in next(lines, (1, []))[1]]
+    if not any(header):
+        message = f"{name} line 1: the file is empty; its first line names the columns"
+        raise PriceError(message)
+    allowed = (*table.columns, "provider") if name.startswith("inference/") else table.columns
+    for column in header:
+        if column not in allowed:
+            message = f"{name} line 1: unknown column {column!r}{nearest(column, allowed)}"
+            raise PriceError(message)
+    repeated = [column for column in header if header.count(column) > 1]
+    absent = [c for c in (*table.required, "source", "verified_on") if c not in header]
+    if repeated or absent:
+        problem = f"column {repeated[0]!r} stands twice" if repeated else f"needs {absent[0]!r}"
+        message = f"{name} line 1: {problem}; columns: {', '.join(table.columns)}"
+        raise PriceError(message)
+    records = []
+    for number, cells in lines:
+        if not any(cell.strip() for cell in cells):
+            continue
+        where = f"{name} line {number}"
+        if len(cells) != len(header):
+            message = (
+                f"{where}: has {len(cells)} cells, the header has {len(header)}; "
+                "put text with commas in double quotes"
+            )
+            raise PriceError(message)
+        row = _record(table, dict(zip(header, cells, strict=True)), where)
+        records.append(row | {"file": name, "line": number})
+    return records

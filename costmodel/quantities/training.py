@@ -1,0 +1,75 @@
+"""Tokens and hours of a training run."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from costmodel.months import Array, Numeric
+from costmodel.quantities.volumes import SECONDS_PER_HOUR, TOKENS_PER_MTOK
+
+
+def train_mtok(
+    runs: Numeric,
+    tokens: Numeric,
+    epochs: Numeric,
+    validation_tokens: Numeric = 0.0,
+    evaluations: Numeric = 0.0,
+) -> Array:
+    """Count the tokens that a provider bills for training.
+
+    Args:
+        runs: Training runs. [1/month], shape (..., T)
+        tokens: Tokens of the training set. [token]
+        epochs: Passes over it. [epoch]
+        validation_tokens: Tokens of the validation set, where it is billed. [token]
+        evaluations: Passes over the validation set. [1]
+
+    Returns:
+        Billed tokens, runs x (epochs x tokens + evaluations x validation). [Mtok/month]
+
+    >>> float(train_mtok(1, 5e6, 3, 1e6, 1))
+    16.0
+    """
+    one_run = np.asarray(epochs) * tokens + np.asarray(evaluations) * validation_tokens
+    return np.asarray(runs * one_run / TOKENS_PER_MTOK, float)
+
+
+def run_hours(runs: Numeric, hours_per_run: Numeric) -> Array:
+    """Count the hours of training runs that are billed by time.
+
+    Args:
+        runs: Training runs. [1/month], shape (..., T)
+        hours_per_run: Length of one run. [h]
+
+    Returns:
+        Hours. [h/month], shape (..., T)
+    """
+    return np.asarray(runs * np.asarray(hours_per_run), float)
+
+
+def rented_training_hours(
+    runs: Numeric,
+    tokens: Numeric,
+    epochs: Numeric,
+    tokens_per_second: Numeric,
+    instances: Numeric,
+    startup_hours: Numeric,
+) -> Array:
+    """Count the instance-hours of training on rented GPUs.
+
+    Args:
+        runs: Training runs. [1/month], shape (..., T)
+        tokens: Tokens of the training set. [token]
+        epochs: Passes over it. [epoch]
+        tokens_per_second: Measured speed of all GPUs of the run together. [token/s]
+        instances: Instances rented for the run. [1]
+        startup_hours: Start, loading of the weights, saving. [h]
+
+    Returns:
+        Instance-hours. [instance-h/month], shape (..., T)
+
+    >>> float(rented_training_hours(2, 3.6e6, 1, 1000, 1, 0))
+    2.0
+    """
+    seconds = np.asarray(epochs) * tokens / tokens_per_second
+    return np.asarray(runs * (seconds / SECONDS_PER_HOUR + startup_hours) * instances, float)

@@ -1,0 +1,666 @@
+"""Scenario files: TOML in, with the line of every mistake; TOML out, with comments kept."""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, fields
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import tomlkit
+from tomlkit.items import AoT, InlineTable, Table
+
+from costmodel.approaches import APPROACHES, Approach
+from costmodel.bill import bill
+from costmodel.errors import DataError, ScenarioError, nearest
+from costmodel.hosts import HOSTS, Host
+from costmodel.months import as_date
+from costmodel.prices.book import PriceBook, PriceRow
+from costmodel.quantities.requests import PARTS, Part, Size
+from costmodel.scenario.model import (
+    STABLE_PARTS,
+    Mix,
+    Option,
+    Pin,
+    Scenario,
+    Stage,
+    Upkeep,
+    Workload,
+)
+from costmodel.scenario.plan import InfeasibleError, plan
+
+VERSION = 1
+T = TypeVar("T")
+Way = tuple[str | int, ...]
+
+HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]#]+?)\s*\]\]?\s*(?:#.*)?$")
+ENTRY = re.compile(r"\s*([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\"[^\"]*\")\s*=")
+
+# numbers that may be negative, and those that are shares of something
+SIGNED = ("growth",)
+SHARES = ("overlap", "monthly_churn", "required_success", "active")
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where something stands in a scenario file."""
+
+    name: str
+    lines: Mapping[Way, int]
+    way: Way = ()
+
+    def at(self, *way: str | int) -> _Place:
+        """Return the place of something inside."""
+        return _Place(self.name, self.lines, (*self.way, *way))
+
+    def __str__(self) -> str:
+        way = self.way
+        while way and way not in self.lines:
+            way = way[:-1]
+        line = f" line {self.lines[way]}" if way else ""
+        words = [str(word) for word in self.way if isinstance(word, str)]
+        return f"{self.name}{line}" + (f" [{'.'.join(words)}]" if words else "")
+
+    def error(self, message: str) -> ScenarioError:
+        """Make the error that says what is wrong here."""
+        return ScenarioError(f"{self}: {message}")
+
+
+def _lines(text: str) -> dict[Way, int]:
+    """Return the line of each table and key."""
+    found: dict[Way, int] = {}
+    counts: dict[Way, int] = {}
+    here: Way = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := HEADER.match(line):
+            here = ()
+            words = [word.strip().strip("\"'") for word in header[2].split(".")]
+            for word in words[:-1]:
+                here = (*here, word)
+                if here in counts:
+                    here = (*here, counts[here])
+            here = (*here, words[-1])
+            if header[1] == "[[":
+                counts[here] = counts.get(here, -1) + 1
+                here = (*here, counts[here])
+            found.setdefault(here, number)
+        elif entry := ENTRY.match(line):
+            found.setdefault((*here, *entry[1].strip('"').split(".")), number)
+    return found
+
+
+# values
+
+
+def _number(value: Any, place: _Place) -> float:
+    name = str(place.way[-1])
+    if isinstance(value, Mapping):
+        message = f"must be one number, got a table {dict(value)}"
+        raise place.error(message)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        message = f"must be a number, got {value!r}"
+        raise place.error(message)
+    if value < 0 and name not in SIGNED:
+        message = f"must be >= 0, got {value}"
+        raise place.error(message)
+    share = name.endswith(("_share", "_rate")) or name in SHARES
+    if share and value > 1:
+        message = f"is a share and must be <= 1, got {value}"
+        raise place.error(message)
+    return value
+
+
+def _count(value: Any, place: _Place) -> int:
+    number = _number(value, place)
+    if number != int(number):
+        message = f"must be a whole number, got {value!r}"
+        raise place.error(message)
+    return int(number)
+
+
+def _text(value: Any, place: _Place) -> str:
+    if not isinstance(value, str):
+        message = f"must be text in quotes, got {value!r}"
+        raise place.error(message)
+    return value
+
+
+def _flag(value: Any, place: _Place) -> bool:
+    if not isinstance(value, bool):
+        message = f"must be true or false, got {value!r}"
+        raise place.error(message)
+    return value
+
+
+def _day(value: Any, place: _Place) -> date:
+    try:
+        return as_date(value)
+    except DataError as error:
+        raise place.error(str(error)) from None
+
+
+def _table(value: Any, place: _Place) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        message = f"must be a table, got {value!r}"
+        raise place.error(message)
+    return value
+
+
+def _size(value: Any, place: _Place) -> Size | float:
+    if isinstance(value, Mapping):
+        return _made(Size, dict(value), place)
+    return _number(value, place)
+
+
+def _parts(value: Any, place: _Place) -> dict[str, Part | float]:
+    parts: dict[str, Part | float] = {}
+    for name, item in _table(value, place).items():
+        here = place.at(name)
+        if name not in PARTS:
+            message = f"unknown part {name!r}{nearest(name, PARTS)}"
+            raise here.error(message)
+        if not isinstance(item, Mapping):
+            parts[name] = _number(item, here)
+            continue
+        allowed = ("mean", "cv", "stable")
+        for key in item:
+            if key not in allowed:
+                message = f"unknown key {key!r}{nearest(key, allowed)}"
+                raise here.error(message)
+        if "mean" not in item:
+            message = "needs mean, the tokens of this part"
+            raise here.error(message)
+        parts[name] = Part(
+            name,
+            _number(item["mean"], here.at("mean")),
+            _number(item.get("cv", 0.0), here.at("cv")),
+            _flag(item.get("stable", name in STABLE_PARTS), here.at("stable")),
+        )
+    return parts
+
+
+def _numbers(value: Any, place: _Place) -> dict[str, float]:
+    return {name: _number(item, place.at(name)) for name, item in _table(value, place).items()}
+
+
+# how a field is read, by its type as written in the dataclass
+CONVERTERS: dict[str, Callable[[Any, _Place], Any]] = {
+    "Numeric": _number,
+    "Numeric | None": _number,
+    "float": _number,
+    "Size | Numeric": _size,
+    "int": _count,
+    "str": _text,
+    "str | None": _text,
+    "bool": _flag,
+    "date": _day,
+    "Mapping[str, Numeric]": _numbers,
+    "Mapping[str, float]": _numbers,
+    "Mapping[str, Part | Numeric]": _parts,
+}
+
+
+def _plain_fields(kind: type[Any]) -> dict[str, Field[Any]]:
+    return {entry.name: entry for entry in fields(kind) if entry.type in CONVERTERS}
+
+
+def _made(kind: type[T], table: Mapping[str, Any], place: _Place, **ready: Any) -> T:
+    """Make a dataclass of a table, refusing unknown and missing keys."""
+    known = _plain_fields(kind)
+    values: dict[str, Any] = dict(ready)
+    for key, value in table.items():
+        if key not in known:
+            message = f"unknown key {key!r}{nearest(key, known)}"
+            raise place.at(key).error(message)
+        values[key] = CONVERTERS[str(known[key].type)](value, place.at(key))
+    for name, entry in known.items():
+        required = entry.default is MISSING and entry.default_factory is MISSING
+        if required and name not in values:
+            message = f"needs {name}"
+            raise place.error(message)
+    try:
+        return kind(**values)
+    except ScenarioError as error:
+        raise place.error(str(error)) from None
+
+
+def _chosen(kinds: Mapping[str, type[T]], table: Any, place: _Place, what: str) -> T:
+    """Make the host or approach that `kind` names."""
+    entries = dict(_table(table, place))
+    kind = entries.pop("kind", None)
+    if kind is None:
+        message = f"needs kind, one of {', '.join(kinds)}"
+        raise place.error(message)
+    if kind not in kinds:
+        message = f"unknown kind of {what} {kind!r}{nearest(str(kind), kinds)}"
+        raise place.at("kind").error(message)
+    return _made(kinds[kind], entries, place)
+
+
+# reading
+
+
+def read_scenario(path: Path) -> Scenario:
+    """Read a scenario file.
+
+    Raises:
+        ScenarioError: With file, line and remedy, at the first thing that is wrong.
+    """
+    if not path.exists():
+        beside = [entry.name for entry in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+        message = f"no scenario file {path}{nearest(path.name, beside)}"
+        raise ScenarioError(message)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        data = tomllib.loads(text)
+    except UnicodeDecodeError:
+        message = f"{path.name}: is not a UTF-8 text file; a scenario is a TOML file"
+        raise ScenarioError(message) from None
+    except OSError as error:
+        message = f"{path.name}: cannot be read ({error.strerror or error})"
+        raise ScenarioError(message) from None
+    except tomllib.TOMLDecodeError as error:
+        message = f"{path.name}: is not valid TOML: {error}"
+        raise ScenarioError(message) from None
+    except RecursionError:
+        message = f"{path.name}: is nested too deeply for a scenario"
+        raise ScenarioError(message) from None
+    if not data:
+        message = f"{path.name}: is empty; a scenario needs name, start, workload and options"
+        raise ScenarioError(message)
+    return _scenario(data, _Place(path.name, _lines(text)), path)
+
+
+TOP = (
+    *("version", "name", "start", "months", "existing_customer", "workload", "task", "people"),
+    *("upkeep", "approach", "option", "prices"),
+)
+
+
+def _scenario(data: dict[str, Any], place: _Place, path: Path) -> Scenario:
+    for key in data:
+        if key not in TOP:
+            message = f"unknown key {key!r}{nearest(key, TOP)}"
+            raise place.at(key).error(message)
+    for key in ("name", "start", "workload", "option"):
+        if key not in data:
+            message = f"needs {key}" + (" (a table [[option]] for each)" if key == "option" else "")
+            raise place.error(message)
+    if data.get("version", VERSION) != VERSION:
+        message = f"version {data['version']!r} is not known; this program reads {VERSION}"
+        raise place.at("version").error(message)
+    common = dict(_table(data["workload"], place.at("workload")))
+    workload = _workload(common, place.at("workload"))
+    tasks = []
+    for k, table in enumerate(_tables(data.get("task", []), place.at("task"))):
+        here = place.at("task", k)
+        merged = common | table | {"parts": common.get("parts", {}) | table.get("parts", {})}
+        if "name" not in table:
+            message = "needs name"
+            raise here.error(message)
+        tasks.append(_workload(merged, here))
+    approaches = {
+        name: _chosen(APPROACHES, table, place.at("approach", name), "approach")
+        for name, table in _table(data.get("approach", {}), place.at("approach")).items()
+    }
+    options = [
+        _option(table, place.at("option", k), approaches)
+        for k, table in enumerate(_tables(data["option"], place.at("option")))
+    ]
+    customer = data.get("existing_customer", [])
+    if not isinstance(customer, list):
+        message = f'must be a list like ["openai"], got {customer!r}'
+        raise place.at("existing_customer").error(message)
+    pinned = _table(data.get("prices", {}), place.at("prices"))
+    try:
+        return Scenario(
+            name=_text(data["name"], place.at("name")),
+            start=_day(data["start"], place.at("start")),
+            months=_count(data.get("months", 24), place.at("months")),
+            workload=workload,
+            options=tuple(options),
+            tasks=tuple(tasks),
+            upkeep=_made(
+                Upkeep, _table(data.get("upkeep", {}), place.at("upkeep")), place.at("upkeep")
+            ),
+            people=_numbers(data.get("people", {}), place.at("people")),
+            existing_customer=tuple(
+                _text(name, place.at("existing_customer")) for name in customer
+            ),
+            pins=_pins(pinned, place.at("prices")),
+            pinned_on=_day(pinned["on"], place.at("prices", "on")) if "on" in pinned else None,
+            path=path,
+        )
+    except ScenarioError as error:
+        if str(error).startswith(place.name):
+            raise
+        raise place.error(str(error)) from None
+
+
+def _tables(value: Any, place: _Place) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not value:
+        if value == [] and place.way == ("task",):
+            return []
+        message = f"must be a list of tables, each begun by [[{place.way[-1]}]]"
+        raise place.error(message)
+    return [_table(item, place.at(k)) for k, item in enumerate(value)]
+
+
+def _workload(table: dict[str, Any], place: _Place) -> Workload:
+    workload = _made(Workload, table, place)
+    if not workload.parts:
+        message = "needs parts, the tokens of a request, e.g. parts = {question = 120, answer = 180}"
+        raise place.error(message)
+    return workload
+
+
+def _option(
+    table: dict[str, Any], place: _Place, approaches: Mapping[str, Approach]
+) -> Option | Mix:
+    entries = dict(table)
+    if "name" not in entries:
+        message = "needs name"
+        raise place.error(message)
+    name = _text(entries.pop("name"), place.at("name"))
+    if "mix" in entries:
+        shares = _numbers(entries.pop("mix"), place.at("mix"))
+        return _made(Mix, entries, place, name=name, shares=shares)
+    for key in ("model", "host"):
+        if key not in entries:
+            message = f"option {name!r} needs {key}"
+            raise place.error(message)
+    first = _stage(entries, place, approaches, None)
+    stages = [first]
+    successors = entries.pop("successor", [])
+    for k, successor in enumerate([successors] if isinstance(successors, dict) else successors):
+        here = place.at("successor") if isinstance(successors, dict) else place.at("successor", k)
+        rest = dict(_table(successor, here))
+        stages.append(_stage(rest, here, approaches, stages[-1]))
+        if rest:
+            key = next(iter(rest))
+            message = f"unknown key {key!r}{nearest(key, ('model', 'host', 'approaches'))}"
+            raise here.error(message)
+    in_place = None
+    if "in_place" in entries:
+        here = place.at("in_place")
+        since = _table(entries.pop("in_place"), here)
+        if set(since) != {"since"}:
+            message = "must read like in_place = {since = 2025-06-01}"
+            raise here.error(message)
+        in_place = _day(since["since"], here)
+    return _made(Option, entries, place, name=name, stages=tuple(stages), in_place=in_place)
+
+
+def _stage(
+    entries: dict[str, Any],
+    place: _Place,
+    approaches: Mapping[str, Approach],
+    before: Stage | None,
+) -> Stage:
+    """Take model, host and approaches out of a table; a successor inherits what it leaves out."""
+    model = _text(entries.pop("model"), place.at("model")) if "model" in entries else None
+    if model is None and before is None:
+        message = "needs model"
+        raise place.error(message)
+    host: Host | None = before.host if before else None
+    if "host" in entries:
+        host = _chosen(HOSTS, entries.pop("host"), place.at("host"), "host")
+    names = entries.pop("approaches", None)
+    chosen: Mapping[str, Approach] = before.approaches if before else {}
+    if names is not None:
+        if not isinstance(names, list):
+            message = f"must be a list of names, got {names!r}"
+            raise place.at("approaches").error(message)
+        for name in names:
+            if name not in approaches:
+                message = f"no approach {name!r}{nearest(str(name), approaches)}"
+                raise place.at("approaches").error(message)
+        chosen = {name: approaches[name] for name in names}
+    assert host is not None
+    return Stage(model or (before.model if before else ""), host, chosen)
+
+
+def _pins(table: Mapping[str, Any], place: _Place) -> tuple[Pin, ...]:
+    pins = []
+    for row in table.get("rows", []):
+        if not isinstance(row, Mapping) or set(row) != {"key", "meter", "usd"}:
+            message = f"rows hold key, meter and usd, got {row!r}"
+            raise place.at("rows").error(message)
+        pins.append(
+            Pin(
+                _text(row["key"], place.at("rows")),
+                _text(row["meter"], place.at("rows")),
+                _number(row["usd"], place.at("rows")),
+            )
+        )
+    return tuple(pins)
+
+
+# prices remembered
+
+
+def pin_key(row: PriceRow) -> str:
+    """Name a price row in a way that survives re-ordering of the tables."""
+    words = [row.key.table, str(row.key)]
+    if row.over_input_tokens:
+        words.append(f"over {row.over_input_tokens:g}")
+    if row.window:
+        words.append(row.window)
+    if row.effective_from:
+        words.append(f"from {row.effective_from}")
+    return " ".join(words)
+
+
+def pins_of(scenario: Scenario, book: PriceBook) -> tuple[Pin, ...]:
+    """Return every unit price that the bills of a scenario rest on."""
+    pins: dict[tuple[str, str], Pin] = {}
+    book = book.with_rates(scenario.people, "the scenario", scenario.start)
+    for option in scenario.options:
+        try:
+            found = bill(plan(scenario, option, book).quantities, book, scenario.horizon)
+        except InfeasibleError:
+            continue
+        for row, meter, usd in found.used_rows():
+            pins[pin_key(row), meter] = Pin(pin_key(row), meter, usd)
+    return tuple(pins[key] for key in sorted(pins))
+
+
+def moved_prices(scenario: Scenario, book: PriceBook) -> list[str]:
+    """Say which prices have moved since the scenario file was written."""
+    if not scenario.pins:
+        return []
+    now = {(pin.key, pin.meter): pin.usd for pin in pins_of(scenario, book)}
+    moved = []
+    for pin in scenario.pins:
+        usd = now.get((pin.key, pin.meter))
+        base = pin.key.partition(" from ")[0]
+        later = [
+            value
+            for (key, meter), value in now.items()
+            if meter == pin.meter and key.partition(" from ")[0] == base
+        ]
+        if usd is None and later:
+            usd = later[-1]
+        if usd is None:
+            moved.append(f"price of {pin.key} {pin.meter} was ${pin.usd:g}, is no longer used")
+        elif not math.isclose(usd, pin.usd, rel_tol=1e-9):
+            moved.append(f"price of {pin.key} {pin.meter} was ${pin.usd:g}, is ${usd:g}")
+    since = f" since {scenario.pinned_on}" if scenario.pinned_on else ""
+    return [f"prices have moved{since}: {len(moved)}", *moved] if moved else []
+
+
+# writing
+
+
+def _plain(value: Any, default: Any = MISSING) -> Any:
+    """Return a value as TOML writes it, or MISSING if it is the default."""
+    if value is None or (default is not MISSING and np.array_equal(value, default)):
+        return MISSING
+    if isinstance(value, Size):
+        return {"mean": _plain(value.mean), "cv": _plain(value.cv)}
+    if isinstance(value, Part):
+        table = {"mean": _plain(value.tokens)}
+        if np.any(np.asarray(value.cv) != 0):
+            table["cv"] = _plain(value.cv)
+        if value.stable != (value.name in STABLE_PARTS):
+            table["stable"] = value.stable
+        return table if len(table) > 1 else table["mean"]
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        if value.size != 1:
+            message = "a scenario of arrays cannot be written; write one of its scenarios"
+            raise ScenarioError(message)
+        return _plain(value.item())
+    if isinstance(value, float) and value == int(value) and abs(value) < 1e15:  # noqa: PLR2004
+        return int(value)
+    if isinstance(value, tuple):
+        return list(value)
+    return value
+
+
+def _stated(item: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass that differ from their defaults."""
+    table = {}
+    for name, entry in _plain_fields(type(item)).items():
+        default = entry.default
+        if entry.default_factory is not MISSING:
+            default = entry.default_factory()
+        value = _plain(getattr(item, name), default)
+        if value is not MISSING:
+            table[name] = value
+    return table
+
+
+def _as_table(scenario: Scenario) -> dict[str, Any]:
+    approaches: dict[str, Approach] = {}
+    options = []
+    for option in scenario.options:
+        if isinstance(option, Mix):
+            table = _stated(option)
+            options.append({"name": option.name, "mix": table.pop("shares"), **table})
+            continue
+        stages = []
+        for stage in option.stages:
+            host = {"kind": stage.host.kind, **_stated(stage.host)}
+            stages.append(
+                {"model": stage.model, "host": host, "approaches": list(stage.approaches)}
+            )
+            for name, approach in stage.approaches.items():
+                if approaches.setdefault(name, approach) != approach:
+                    message = f"two approaches are named {name!r}; names must differ"
+                    raise ScenarioError(message)
+        first, *others = stages
+        table = {"name": option.name, **first, **_stated(option)}
+        if option.in_place is not None:
+            table["in_place"] = {"since": option.in_place}
+        if others:
+            table["successor"] = others
+        options.append(table)
+    table = {
+        "version": VERSION,
+        "name": scenario.name,
+        "start": scenario.start,
+        "months": scenario.months,
+        "existing_customer": list(scenario.existing_customer),
+        "workload": _stated(scenario.workload),
+        "task": [_stated(task) for task in scenario.tasks],
+        "people": _plain(scenario.people),
+        "upkeep": _stated(scenario.upkeep),
+        "approach": {name: {"kind": a.kind, **_stated(a)} for name, a in approaches.items()},
+        "option": options,
+    }
+    return {key: value for key, value in table.items() if value not in ([], {})}
+
+
+def write_scenario(scenario: Scenario, path: Path, book: PriceBook | None) -> None:
+    """Write a scenario, keeping comments and layout of the file it was read from."""
+    if scenario.path is not None and scenario.path.exists():
+        text = scenario.path.read_text("utf-8-sig")
+        same = read_scenario(scenario.path)
+    else:
+        text, same = "", None
+    document = tomlkit.parse(text)
+    if same != scenario:
+        _merge(document, _as_table(scenario), None if same is None else _as_table(same))
+    if book is not None:
+        prices = tomlkit.table()
+        prices.add("on", book.priced_on or scenario.start)
+        rows = tomlkit.array().multiline(multiline=True)
+        for pin in pins_of(scenario, book):
+            entry = tomlkit.inline_table()
+            entry.update({"key": pin.key, "meter": pin.meter, "usd": pin.usd})
+            rows.append(entry)
+        prices.add("rows", rows)
+        document["prices"] = prices
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(tomlkit.dumps(document), "utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        message = f"{path}: cannot be written ({error.strerror or error})"
+        raise ScenarioError(message) from None
+
+
+Node = Table | InlineTable | tomlkit.TOMLDocument
+
+
+def _merge(node: Any, wanted: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
+    """Change what differs from `before`, leave everything else as it is written."""
+    before = before or {}
+    for key in [key for key in before if key not in wanted and key in node]:
+        del node[key]
+    for key, value in wanted.items():
+        if key in before and before[key] == value:
+            continue
+        old = node.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Table | InlineTable):
+            _merge(old, value, before.get(key, {}))
+        elif _is_tables(value) and isinstance(old, AoT) and len(old) == len(value):
+            earlier: Sequence[Any] = before.get(key, [{}] * len(value))
+            for entry, item, past in zip(old, value, earlier, strict=True):
+                _merge(entry, item, past)
+        elif _is_tables(value) and key in ("option", "task"):
+            tables = tomlkit.aot()
+            for item in value:
+                table = tomlkit.table()
+                for name, cell in item.items():
+                    table.add(name, _inline(cell))
+                tables.append(table)
+            node[key] = tables
+        elif isinstance(value, Mapping) and key in ("workload", "upkeep", "people", "approach"):
+            table = tomlkit.table(is_super_table=key == "approach")
+            for name, cell in value.items():
+                if key == "approach":
+                    inner = tomlkit.table()
+                    inner.update({word: _inline(item) for word, item in cell.items()})
+                    table.add(name, inner)
+                else:
+                    table.add(name, _inline(cell))
+            node[key] = table
+        else:
+            node[key] = _inline(value)
+
+
+def _is_tables(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
+
+
+def _inline(value: Any) -> Any:
+    """Return a value as an item of one line."""
+    if isinstance(value, Mapping):
+        table = tomlkit.inline_table()
+        table.update({key: _inline(item) for key, item in value.items()})
+        return table
+    if isinstance(value, list):
+        array = tomlkit.array()
+        for item in value:
+            array.append(_inline(item))
+        return array
+    return value

@@ -1,0 +1,495 @@
+"""From an option to quantities: stages in time, what they serve, and the work that comes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+
+from costmodel.approaches import Approach, Occasion, Site, person_hours
+from costmodel.bill import Line, Quantity
+from costmodel.errors import PriceError, ScenarioError
+from costmodel.hosts import Host, PerToken, Serving, Terms, Training
+from costmodel.months import Array, Numeric, add_months
+from costmodel.prices.book import PriceBook
+from costmodel.prices.catalog import Model, TuningOffer
+from costmodel.quantities import effort, outcomes, upkeep, volumes
+from costmodel.quantities.requests import Part, Request
+from costmodel.scenario.model import Mix, Option, Scenario, Stage, Workload
+
+
+class InfeasibleError(ScenarioError):
+    """An option that cannot be had; `compare` keeps it with the reason, `bill` refuses it."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something with a date that the reader should have in the calendar.
+
+    Attributes:
+        day: When.
+        what: What happens.
+        kind: certain (announced), floor (not sooner than) or expected (most likely date of
+            something that comes at a rate).
+    """
+
+    day: date
+    what: str
+    kind: str
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What an option needs, unpriced.
+
+    Attributes:
+        quantities: Everything billable.
+        assumptions, warnings: What had to be assumed, what the reader should know.
+        events: The calendar, in order of dates.
+    """
+
+    quantities: tuple[Quantity, ...]
+    assumptions: tuple[str, ...]
+    warnings: tuple[str, ...]
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Span:
+    """A stage with its dates: it serves from `since` up to `until`."""
+
+    stage: Stage
+    since: date
+    until: date
+    model: Model
+    offer: TuningOffer | None
+    previous: Stage | None
+    floor: date | None
+
+
+@dataclass(eq=False)
+class _Draft:
+    """What has been gathered so far."""
+
+    scenario: Scenario
+    terms: Terms
+    servings: dict[Host, list[Serving]] = field(default_factory=dict)
+    fixed: dict[tuple[str, int, Line], Quantity] = field(default_factory=dict)
+    usage: list[Quantity] = field(default_factory=list)
+    assumptions: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def book(self) -> PriceBook:
+        return self.terms.book
+
+
+def plan(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Plan:
+    """Work out what an option needs in each month.
+
+    Args:
+        scenario: The scenario it belongs to.
+        option: The option.
+        book: Prices; only what is on sale matters here, not what it costs.
+
+    Raises:
+        InfeasibleError: If the option cannot be had over the whole horizon.
+        PriceError: If it names something no table knows.
+    """
+    first = scenario.workload
+    terms = Terms(book, scenario.horizon, first.counted_with, first.content)
+    draft = _Draft(scenario, terms)
+    rate = option.success_rate
+    attempts = 1.0 if rate is None else outcomes.attempts(rate, first.retries)
+    if isinstance(option, Mix):
+        members = {**dict.fromkeys(option.shares, 0.0), **dict.fromkeys(option.escalate, 0.0)}
+        for name in members:
+            share = np.asarray(option.shares.get(name, 0.0)) + option.escalate.get(name, 0.0)
+            member = scenario.option(name)
+            assert isinstance(member, Option)
+            _draft_option(draft, member, attempts * share, terms.months.end)
+    else:
+        _draft_option(draft, option, attempts, terms.months.end)
+    quantities = [*draft.fixed.values(), *draft.usage]
+    served: list[Quantity] = []
+    for host, servings in draft.servings.items():
+        served += host.serve(servings, terms)
+    draft.assumptions += _guesses("upkeep", scenario.upkeep)
+    if rate is not None:
+        draft.assumptions.append(f"success_rate {float(np.mean(rate)):g} as stated in the scenario")
+    return Plan(
+        (*served, *quantities),
+        tuple(dict.fromkeys(draft.assumptions)),
+        tuple(dict.fromkeys(draft.warnings)),
+        tuple(sorted(set(draft.events), key=lambda event: (event.day, event.what))),
+    )
+
+
+def _guesses(name: str, item: Any) -> Iterator[str]:
+    """Yield the defaults of ours that nobody replaced."""
+    for entry in fields(item):
+        if entry.metadata.get("assumed"):
+            value, default = getattr(item, entry.name), entry.default
+            if np.array_equal(value, default):  # type: ignore[arg-type]
+                shown = value if isinstance(value, str) else f"{value:g}"
+                yield f"{name}: {entry.name} = {shown} (our default)"
+
+
+def _draft_option(
+    draft: _Draft, option: Option, scale: Numeric, last: date, role: str = ""
+) -> None:
+    """Add an option up to a day, and what serves until it is live."""
+    live = min(add_months(draft.scenario.start, option.live_after), last)
+    if option.until_then:
+        before = draft.scenario.option(option.until_then)
+        assert isinstance(before, Option)
+        _draft_option(draft, before, scale, live, f"{role} before")
+    for name, approach in option.stages[0].approaches.items():
+        draft.assumptions += _guesses(name, approach)
+    spans = _spans(draft, option, live, last)
+    for number, span in enumerate(spans):
+        _draft_span(draft, option, span, scale, f"{role} {number}")
+
+
+# stages in time
+
+
+def _spans(draft: _Draft, option: Option, live: date, last: date) -> list[_Span]:
+    """Lay the stages of an option out in time.
+
+    Raises:
+        InfeasibleError: If a stage ends inside the horizon and nothing can follow it.
+    """
+    spans: list[_Span] = []
+    stage, since, previous = option.stages[0], live, None
+    waiting = list(option.stages[1:])
+    while True:
+        built = draft.scenario.start if previous is None else since
+        in_place = option.in_place is not None and previous is None
+        model = stage.host.model(stage.model, draft.book)
+        offer = _offer(draft, option, stage, built, in_place=in_place)
+        end, certain, what = _end_of(draft, stage, model, offer)
+        floor = None
+        until = last
+        if end is not None and end < last:
+            if certain:
+                until = end
+                draft.events.append(Event(end, f"{what}; this is the first day without it", "certain"))
+            elif end > since:
+                floor = end
+                draft.events.append(Event(end, f"{what}, not sooner", "floor"))
+                draft.assumptions.append(
+                    f"{what} not sooner than {end}: taken as that day, followed by a model at the "
+                    "same prices; the move is billed"
+                )
+        if until <= since:
+            message = f"{what}: it ended on {end}"
+            raise InfeasibleError(message)
+        spans.append(_Span(stage, since, until, model, offer, previous, floor))
+        if until >= last:
+            return spans
+        draft.warnings.append(f"{what} on {until}")
+        previous, since = stage, until
+        stage = waiting.pop(0) if waiting else _replacement(draft, stage, model, what, until)
+
+
+def _offer(
+    draft: _Draft, option: Option, stage: Stage, built: date, *, in_place: bool
+) -> TuningOffer | None:
+    """Return the tuning offer a stage rests on, if a provider trains it.
+
+    Raises:
+        InfeasibleError: If the provider does not take the job.
+    """
+    tuners = [approach for approach in stage.approaches.values() if approach.tunes]
+    if not tuners:
+        return None
+    if len(tuners) > 1:
+        message = f"option {option.name!r}: two approaches tune the same model; name one"
+        raise ScenarioError(message)
+    tuner: Any = tuners[0]
+    own = not stage.host.sells_tuning
+    provider = tuner.trainer or ("" if own else stage.host.provider)
+    if not provider:
+        return None
+    hosted = isinstance(stage.host, PerToken) and provider == stage.host.provider
+    offer = draft.book.catalog.tuning(
+        provider,
+        stage.model,
+        objective=tuner.objective,
+        method=tuner.method,
+        region=stage.host.region if hosted else "",
+        mode=tuner.tier,
+        on=built,
+    )
+    _market_notes(draft, offer)
+    if in_place:
+        return offer
+    if offer.open_to == "existing" and provider not in draft.scenario.existing_customer:
+        message = (
+            f"{provider} tunes {offer.model} only for existing customers; if you are one, add "
+            f'existing_customer = ["{provider}"]'
+        )
+        raise InfeasibleError(message)
+    if offer.training_until is not None and built >= offer.training_until:
+        if offer.until_kind in ("fixed", ""):
+            message = f"{provider} takes no jobs to tune {offer.sku} since {offer.training_until}"
+            raise InfeasibleError(message)
+        draft.warnings.append(
+            f"{provider} promises to tune {offer.sku} until {offer.training_until} only; "
+            f"training on {built} is taken as still possible"
+        )
+    return offer
+
+
+def _market_notes(draft: _Draft, offer: TuningOffer) -> None:
+    """Say when a tuning service closes and its models stop answering."""
+    sooner = "" if offer.until_kind in ("fixed", "") else "not sooner than "
+    kind = "floor" if sooner else "certain"
+    for day, what in (
+        (offer.training_until, f"{offer.provider} stops tuning {offer.sku}"),
+        (offer.inference_until, f"{offer.provider} stops serving tunes of {offer.sku}"),
+    ):
+        if day is not None and day < add_months(draft.terms.months.end, 12):
+            draft.warnings.append(f"{what} {sooner or 'on '}{day}")
+            draft.events.append(Event(day, what, kind))
+
+
+def _end_of(
+    draft: _Draft, stage: Stage, model: Model, offer: TuningOffer | None
+) -> tuple[date | None, bool, str]:
+    """Return the day a stage ends, whether that is certain, and what ends."""
+    if not stage.host.ends_with_model:
+        return None, False, ""
+    name = f"{model.provider}/{model.name}"
+    if offer is not None and offer.provider == stage.host.provider:
+        if offer.inference_until is not None:
+            return offer.inference_until, offer.ends_for_certain, f"tuned {name} stops answering"
+        if offer.serves_as:
+            model = stage.host.model(offer.serves_as, draft.book)
+    return model.retires, model.ends_for_certain, f"{name} retires"
+
+
+def _replacement(
+    draft: _Draft, stage: Stage, model: Model, what: str, since: date
+) -> Stage:
+    """Return the stage with the model that the provider names as successor.
+
+    Raises:
+        InfeasibleError: If it names none, or one that cannot do the job.
+    """
+    if not model.replaced_by:
+        message = f"{what} on {since} and no successor is named"
+        raise InfeasibleError(message)
+    following = replace(stage, model=model.replaced_by)
+    try:
+        stage.host.model(model.replaced_by, draft.book)
+        if stage.tuned:
+            _check_tunable(draft, following, since)
+    except InfeasibleError:
+        raise
+    except PriceError as error:
+        tuned = "cannot be tuned" if stage.tuned else "has no price"
+        message = (
+            f"{what} on {since}; its replacement {model.replaced_by} {tuned}: "
+            f"name a successor ({error})"
+        )
+        raise InfeasibleError(message) from None
+    draft.assumptions.append(
+        f"{model.name} is followed by {model.replaced_by}, the provider's replacement (models.csv)"
+    )
+    return following
+
+
+def _check_tunable(draft: _Draft, stage: Stage, since: date) -> None:
+    tuner: Any = next(a for a in stage.approaches.values() if a.tunes)
+    draft.book.catalog.tuning(
+        tuner.trainer or stage.host.provider,
+        stage.model,
+        objective=tuner.objective,
+        method=tuner.method,
+        mode=tuner.tier,
+        on=since,
+    )
+
+
+# what a stage serves and the work it makes
+
+
+def _draft_span(
+    draft: _Draft, option: Option, span: _Span, scale: Numeric, place: str
+) -> None:
+    scenario, months = draft.scenario, draft.terms.months
+    active = months.between(span.since, span.until)
+    for task in scenario.all_tasks:
+        request = _reshaped(task, option, span.stage)
+        requests = volumes.growing(task.requests, task.growth, months.count) * scale
+        serving = Serving(
+            task=task.name,
+            model=span.stage.model,
+            request=request,
+            requests=requests,
+            active=active,
+            since=span.since,
+            until=span.until,
+            offer=span.offer,
+            tuned=span.stage.tuned,
+            caching=option.caching,
+            cache_hit_share=option.cache_hit_share,
+        )
+        served = draft.servings.setdefault(span.stage.host, [])
+        served.append(serving)
+        served += _double_runs(draft, span, serving)
+        occasions = _occasions(draft, option, span, active)
+        for occasion in (*occasions["all"], *_scheduled(scenario, active)):
+            _evaluate(draft, option, span, serving, occasion)
+        for name, approach in span.stage.approaches.items():
+            site = Site(
+                name=" ".join(filter(None, [name, task.name])),
+                terms=draft.terms,
+                host=span.stage.host,
+                model=span.stage.model,
+                offer=span.offer,
+                requests=requests * task.turns,
+                question_tokens=request.part("question").tokens,
+                active=active,
+                occasions=occasions[name],
+            )
+            _draft_work(draft, approach, site, place)
+
+
+def _reshaped(task: Workload, option: Option, stage: Stage) -> Request:
+    request = task.request()
+    if option.thinking_tokens is not None:
+        request = request.with_part(Part("thinking", option.thinking_tokens))
+    for approach in stage.approaches.values():
+        request = approach.reshape(request)
+    return request
+
+
+def _draft_work(draft: _Draft, approach: Approach, site: Site, place: str) -> None:
+    """Add the work of an approach; what several members of a mix share is done once."""
+    for number, work in enumerate(approach.work(site)):
+        items = site.host.train(work, site.terms) if isinstance(work, Training) else (work,)
+        for item in items:
+            draft.fixed.setdefault((place, number, item.line), item)
+    draft.usage += approach.usage(site)
+
+
+def _double_runs(draft: _Draft, span: _Span, serving: Serving) -> Iterator[Serving]:
+    """Yield the days on which the new model runs beside the old one."""
+    days = timedelta(days=draft.scenario.upkeep.double_running_days)
+    changes = [span.since] if span.previous is not None else []
+    changes += [span.floor] if span.floor is not None else []
+    for change in changes:
+        first = max(change - days, draft.scenario.start)
+        beside = draft.terms.months.between(first, change)
+        if np.any(beside > 0):
+            yield replace(
+                serving,
+                active=beside,
+                since=first,
+                until=change,
+                phase="upkeep",
+                cause="retirement",
+            )
+
+
+def _occasions(
+    draft: _Draft, option: Option, span: _Span, active: Array
+) -> dict[str, tuple[Occasion, ...]]:
+    """Return what makes work in a stage: for the stage as a whole, and for each approach."""
+    months, settings = draft.terms.months, draft.scenario.upkeep
+    trainable: Numeric = 1.0
+    closes = span.offer.training_until if span.offer is not None else None
+    if closes is not None and span.offer is not None and span.offer.until_kind in ("fixed", ""):
+        open_days = months.between(span.since, min(max(closes, span.since), span.until))
+        trainable = np.where(active > 0, open_days / np.where(active > 0, active, 1.0), 1.0)
+    regular = []
+    per_year = settings.requirement_changes_per_year
+    if np.any(np.asarray(per_year) > 0):
+        times = upkeep.expected_events(per_year, active)
+        regular.append(
+            Occasion("requirement_change", "upkeep", "requirement_change", times, trainable)
+        )
+        _expect(draft, span, 12.0 / np.asarray(per_year), "requirements change")
+    if span.stage.tuned and np.any(np.asarray(settings.label_life_months) > 0):
+        life = np.asarray(settings.label_life_months, float)
+        times = upkeep.expected_events(12.0 / life, active)
+        regular.append(Occasion("label_ageing", "upkeep", "label_ageing", times, trainable))
+        _expect(draft, span, life, "labels have aged")
+    if np.any(np.asarray(trainable) < 1.0) and regular:
+        due = float(sum(np.sum(o.times * (1 - np.asarray(trainable))) for o in regular))
+        draft.warnings.append(
+            f"no training on {span.offer.sku if span.offer else ''} after {closes}: "
+            f"{due:.2g} re-tunes due by {span.until} are not done and not billed"
+        )
+    moves = []
+    if span.floor is not None:
+        moves.append(Occasion("retirement", "upkeep", "retirement", months.at(span.floor)))
+    started: dict[str, list[Occasion]] = {}
+    for name, approach in span.stage.approaches.items():
+        started[name] = []
+        if span.previous is None:
+            if option.in_place is None:
+                built = months.at(draft.scenario.start)
+                started[name] = [Occasion("build", "build", "", built)]
+        else:
+            known = span.previous.approaches.get(name) == approach
+            work = "retirement" if known else "build"
+            started[name] = [Occasion(work, "upkeep", "retirement", months.at(span.since))]
+    result = {name: (*own, *moves, *regular) for name, own in started.items()}
+    once = [own[0] for own in started.values() if own][:1]
+    if not span.stage.approaches and span.previous is not None:
+        once = [Occasion("retirement", "upkeep", "retirement", months.at(span.since))]
+    return result | {"all": (*once, *moves, *regular)}
+
+
+def _expect(draft: _Draft, span: _Span, every: Numeric, what: str) -> None:
+    """Put the most likely dates of something that comes at a rate into the calendar."""
+    step = max(round(float(np.mean(every))), 1)
+    day = add_months(span.since, step)
+    while day < span.until:
+        draft.events.append(Event(day, what, "expected"))
+        day = add_months(day, step)
+
+
+def _scheduled(scenario: Scenario, active: Array) -> list[Occasion]:
+    every = np.asarray(scenario.upkeep.evaluate_every_months, float)
+    if not np.any(every > 0):
+        return []
+    return [Occasion("evaluation", "upkeep", "drift", active / every)]
+
+
+def _evaluate(
+    draft: _Draft, option: Option, span: _Span, serving: Serving, occasion: Occasion
+) -> None:
+    """Add one evaluation per occasion: the test set through the model, a sample read by people."""
+    settings = draft.scenario.upkeep
+    cases = np.asarray(settings.evaluation_cases, float)
+    draft.servings[span.stage.host].append(
+        replace(
+            serving,
+            requests=cases * occasion.times,
+            active=np.ones(draft.terms.months.count),
+            standing=True,
+            caching=False,
+            phase=occasion.phase,
+            cause=occasion.cause,
+        )
+    )
+    reading = person_hours(
+        draft.book,
+        " ".join(filter(None, [option.name, serving.task])),
+        "evaluate",
+        settings.review_role,
+        occasion,
+        effort.review_hours,
+        cases=cases * settings.review_share,
+        minutes_per_case=settings.review_minutes,
+    )
+    draft.usage.append(reading)

@@ -6,7 +6,7 @@ The public names are loaded when they are first used, so that importing the pack
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from costmodel.analysis.compare import Comparison, compare
@@ -64,11 +64,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOME:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    value = getattr(import_module(f"costmodel.{_HOME[name]}"), name)
+    value: object = getattr(import_module(f"costmodel.{_HOME[name]}"), name)
     globals()[name] = value
     return value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from costmodel.quantities import effort, retrieval, serving, upkeep, volumes
 from costmodel.quantities.requests import Part, Request, Size, mean_of
 
 Work = Quantity | Training
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +104,10 @@ def person_hours(
     return measure(line, formula, occasions=occasion.times, **inputs)
 
 
-def assumed(default: Any) -> Any:
+def assumed(default: T) -> T:
     """Make a field whose default is a guess of ours, listed when it was not replaced."""
-    return field(default=default, metadata={"assumed": True})
+    made: T = field(default=default, metadata={"assumed": True})
+    return made
 
 
 @dataclass(frozen=True)
@@ -120,18 +122,16 @@ class Approach:
         """Return the request as this approach sends it."""
         return request
 
-    def work(self, site: Site) -> Iterator[Work]:
+    def work(self, site: Site) -> Iterator[Work]:  # noqa: ARG002
         """Yield work that does not depend on the number of requests."""
         yield from ()
 
-    def usage(self, site: Site) -> Iterator[Quantity]:
+    def usage(self, site: Site) -> Iterator[Quantity]:  # noqa: ARG002
         """Yield what each request uses beside the model."""
         yield from ()
 
 
-def _engineering(
-    approach: Prompting | FewShot | Rag | FineTune, site: Site
-) -> Iterator[Quantity]:
+def _engineering(approach: Prompting | FewShot | Rag | FineTune, site: Site) -> Iterator[Quantity]:
     """Yield the engineers' hours of each occasion."""
     hours = {
         "build": approach.build_hours,

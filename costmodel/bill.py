@@ -355,7 +355,7 @@ def _list_price(book: PriceBook, line: BilledLine) -> float | None:
     return None if line.listed is None else book.unit_usd(line.listed, line.line.meter)
 
 
-def _in_month(value: Any, month: int, months: Months) -> Any:
+def _in_month(value: object, month: int, months: Months) -> Any:
     """Return a value, or that of one month if it has a time axis, as plain numbers."""
     array = np.asarray(value)
     if array.ndim and array.shape[-1] == months.count and months.count > 1:
@@ -459,5 +459,9 @@ def bill(quantities: Iterable[Quantity], book: PriceBook, months: Months) -> Bil
                 )
     lines += _top_up_per_month(lines, book)
     return Bill(
-        months, tuple(lines), book, tuple(dict.fromkeys(assumptions)), tuple(dict.fromkeys(warnings))
+        months,
+        tuple(lines),
+        book,
+        tuple(dict.fromkeys(assumptions)),
+        tuple(dict.fromkeys(warnings)),
     )

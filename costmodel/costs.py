@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from costmodel.approaches import FineTune
 from costmodel.bill import Bill, Quantity, bill, extend
@@ -23,6 +24,9 @@ from costmodel.scenario import Option, Scenario, Stage, Upkeep, Workload, plan
 if TYPE_CHECKING:
     import pandas as pd
 
+Numbers = npt.ArrayLike  # a number, an array or a Series
+Words = npt.ArrayLike  # a word, or an array or Series of words
+Day = date | npt.ArrayLike  # a date or ISO text, or an array or Series of them
 Answer = Any  # float, ndarray or Series, as the inputs were
 
 
@@ -76,7 +80,9 @@ def _frame(columns: dict[str, Any], count: int) -> pd.DataFrame:
             return pd.Categorical.from_codes([0] * count, categories=pd.Index([value]))
         return np.full(count, value)
 
-    return pd.DataFrame({name: column(v) for name, v in columns.items() if v is not None}, copy=False)
+    return pd.DataFrame(
+        {name: column(v) for name, v in columns.items() if v is not None}, copy=False
+    )
 
 
 TOKENS = {
@@ -175,18 +181,18 @@ def _row(first: int, count: int) -> str:
 
 
 def inference_cost(
-    provider: Any,
-    model: Any,
+    provider: Words,
+    model: Words,
     *,
-    input_tokens: Any,
-    output_tokens: Any,
-    cached_input_tokens: Any = 0,
-    cache_write_tokens: Any = 0,
-    cache_write_1h_tokens: Any = 0,
-    requests: Any = 1,
-    mode: Any = "standard",
-    region: Any = None,
-    on: Any = None,
+    input_tokens: Numbers,
+    output_tokens: Numbers,
+    cached_input_tokens: Numbers = 0,
+    cache_write_tokens: Numbers = 0,
+    cache_write_1h_tokens: Numbers = 0,
+    requests: Numbers = 1,
+    mode: Words = "standard",
+    region: Words | None = None,
+    on: Day | None = None,
     book: PriceBook | None = None,
 ) -> Answer:
     """Return what requests to a hosted model cost.
@@ -234,13 +240,16 @@ def inference_cost(
 
 
 def price(
-    provider: Any, model: Any, *, on: Any = None, book: PriceBook | None = None, **inputs: Any
+    provider: Words,
+    model: Words,
+    *,
+    on: Day | None = None,
+    book: PriceBook | None = None,
+    **inputs: Any,
 ) -> tuple[Answer, Priced]:
     """Return what `inference_cost` returns, and the quantities and unit prices behind it.
 
-    Args:
-        provider, model, on, book: As for `inference_cost`.
-        inputs: Its other arguments.
+    It takes all arguments of `inference_cost`.
 
     Raises:
         PriceError: As `inference_cost`.
@@ -272,25 +281,23 @@ def training_bill(
     provider: str,
     model: str,
     *,
-    tokens: Any,
-    epochs: Any = None,
+    tokens: Numbers,
+    epochs: Numbers | None = None,
     objective: str = "sft",
     method: str | None = None,
-    validation_tokens: Any = 0,
-    evaluations: Any = 0,
-    runs: Any = 1,
-    hours: Any = None,
+    validation_tokens: Numbers = 0,
+    evaluations: Numbers = 0,
+    runs: Numbers = 1,
+    hours: Numbers | None = None,
     region: str = "",
     mode: str = "standard",
-    on: Any = None,
+    on: Day | None = None,
     book: PriceBook | None = None,
 ) -> Bill:
     """Return the bill of training jobs on one day, with everything behind it.
 
-    Args:
-        provider, model, tokens, epochs, objective, method, validation_tokens, evaluations, runs,
-            hours, on, book: As for `training_cost`.
-        region, mode: Of the training price, as in finetuning.csv.
+    It takes the arguments of `training_cost`, and region and mode of the training price as in
+    finetuning.csv.
 
     Raises:
         PriceError: If the provider does not take the job on that day.
@@ -307,7 +314,7 @@ def training_bill(
     said: list[str] = []
     warnings: list[str] = []
     if method is None and offer.method:
-        said.append(f"method: {offer.method}")
+        said.append(f"method not given: {offer.method} taken")
     if offer.training_until is not None:
         if offer.until_kind in ("fixed", "") and day >= offer.training_until:
             following = book.catalog.model(provider, model).replaced_by
@@ -318,10 +325,14 @@ def training_bill(
             )
             raise PriceError(message)
         sooner = "" if offer.until_kind in ("fixed", "") else "not sooner than "
-        warnings.append(f"{provider} stops tuning {offer.sku} {sooner or 'on '}{offer.training_until}")
+        warnings.append(
+            f"{provider} stops tuning {offer.sku} {sooner or 'on '}{offer.training_until}"
+        )
     if offer.inference_until is not None:
         sooner = "" if offer.ends_for_certain else "not sooner than "
-        warnings.append(f"tunes of {offer.sku} stop answering {sooner or 'on '}{offer.inference_until}")
+        warnings.append(
+            f"tunes of {offer.sku} stop answering {sooner or 'on '}{offer.inference_until}"
+        )
     if offer.open_to == "existing":
         warnings.append(f"{provider} takes these jobs from existing customers only")
 
@@ -342,24 +353,22 @@ def training_bill(
         offer=offer,
     )
     found = bill(hosted_training(job, terms), terms.book, terms.months)
-    return Bill(
-        found.months, found.lines, terms.book, (*said, *found.assumptions), tuple(warnings)
-    )
+    return Bill(found.months, found.lines, terms.book, (*said, *found.assumptions), tuple(warnings))
 
 
 def training_cost(
     provider: str,
     model: str,
     *,
-    tokens: Any,
-    epochs: Any = None,
+    tokens: Numbers,
+    epochs: Numbers | None = None,
     objective: str = "sft",
     method: str | None = None,
-    validation_tokens: Any = 0,
-    evaluations: Any = 0,
-    runs: Any = 1,
-    hours: Any = None,
-    on: Any = None,
+    validation_tokens: Numbers = 0,
+    evaluations: Numbers = 0,
+    runs: Numbers = 1,
+    hours: Numbers | None = None,
+    on: Day | None = None,
     book: PriceBook | None = None,
 ) -> Answer:
     """Return what training at a provider costs, minimum charges included.
@@ -418,17 +427,17 @@ def maintenance_cost(
     provider: str,
     model: str,
     *,
-    tokens: Any,
-    epochs: Any = 3,
+    tokens: Numbers,
+    epochs: Numbers = 3,
     objective: str = "sft",
     method: str | None = "lora",
-    start: Any,
+    start: date | str,
     months: int = 24,
-    changes_per_year: Any = 1.0,
-    refresh_share: Any = 0.3,
-    label_hours: Any = 0,
-    evaluation_hours: Any = 0,
-    migration_hours: Any = 0,
+    changes_per_year: Numbers = 1.0,
+    refresh_share: Numbers = 0.3,
+    label_hours: Numbers = 0,
+    evaluation_hours: Numbers = 0,
+    migration_hours: Numbers = 0,
     double_running_days: int = 14,
     successor: str | None = None,
     book: PriceBook | None = None,

@@ -147,8 +147,8 @@ def hosted_training(job: Training, terms: Terms) -> Iterator[Quantity]:
         meter = "train_hour" if offer.unit == "hour" else "train_gpu_hour"
         if job.hours is None:
             message = (
-                f"{job.name}: {offer.provider} bills {offer.sku} by the {offer.unit.replace('_', ' ')}; "
-                "give the hours of one run"
+                f"{job.name}: {offer.provider} bills {offer.sku} by time "
+                f"({offer.unit.replace('_', ' ')}); give the hours of one run"
             )
             raise ScenarioError(message)
         quantity = measure(
@@ -379,7 +379,9 @@ class _Capacity(Host):
             pools.setdefault((item.model, item.phase, item.cause), []).append(item)
         return list(pools.values())
 
-    def _load(self, pool: Sequence[Serving], model: Model, terms: Terms) -> tuple[Array, Array, tuple[str, ...]]:
+    def _load(
+        self, pool: Sequence[Serving], model: Model, terms: Terms
+    ) -> tuple[Array, Array, tuple[str, ...]]:
         """Return tokens per hour of a pool, replicas at the peak, and what that assumes."""
         speed, peak = self._measured()
         ratio, said = terms.ratio(model)
@@ -541,7 +543,7 @@ def open_model(name: str, book: PriceBook) -> Model:
         except PriceError:
             continue
         # own weights neither retire nor carry the provider's rules
-        return Model("own GPUs", found.name, encoding=found.encoding, params_total=found.params_total)
+        return Model("own GPUs", name, encoding=found.encoding, params_total=found.params_total)
     return Model("own GPUs", name)
 
 
@@ -564,9 +566,7 @@ class Provisioned(_Capacity):
         for pool in self._pools(servings):
             model = terms.book.catalog.model(self.provider, pool[0].model)
             term = f"{self.commitment_months} months"
-            key = terms.book.key(
-                Key("provisioned", self.provider, model.name, term, self.region)
-            )
+            key = terms.book.key(Key("provisioned", self.provider, model.name, term, self.region))
             if self.units is None and not self.commitment_months:
                 yield from self._standing(key, "unit_hour", pool, 1.0, model, terms)
                 continue

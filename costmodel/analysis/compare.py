@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from costmodel.analysis.wording import money
 from costmodel.bill import PHASES, Bill, bill
 from costmodel.errors import CostModelError, PriceError, ScenarioError
-from costmodel.months import Array
+from costmodel.months import Array, Numeric
 from costmodel.prices.book import PriceBook
 from costmodel.quantities import outcomes
 from costmodel.scenario import Event, InfeasibleError, Mix, Option, Plan, Scenario, plan
-from costmodel.scenario.files import moved_prices
+from costmodel.scenario.pins import moved_prices
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +80,7 @@ class Result:
         }
 
 
-def _mean(value: Any) -> float | None:
+def _mean(value: Numeric | None) -> float | None:
     return None if value is None else float(np.mean(value))
 
 
@@ -123,13 +124,8 @@ class Comparison:
                 if result.success_rate is not None
                 and (required is None or result.success_rate >= float(np.mean(required)) - 1e-12)
             ]
-        return tuple(sorted(eligible, key=lambda result: self._rank(result, stated=stated)))
-
-    @staticmethod
-    def _rank(result: Result, *, stated: bool) -> float:
-        if stated:
-            return float(np.mean(result.usd_per_success))  # type: ignore[arg-type]
-        return float(np.mean(result.bill.total)) if result.bill is not None else float("inf")
+        unit = "usd_per_success" if stated else "total_usd"
+        return tuple(sorted(eligible, key=lambda result: float(result.as_dict()[unit])))
 
     @cached_property
     def verdict(self) -> str:
@@ -237,7 +233,16 @@ def _result(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Result
     try:
         found, needs = bill_of(scenario, option, book)
     except InfeasibleError as error:
-        return Result(option.name, provider, model, None, str(error))
+        return Result(
+            option.name,
+            provider,
+            model,
+            None,
+            str(error),
+            success_rate=None if option.success_rate is None else _mean(option.success_rate),
+            warnings=error.warnings,
+            events=error.events,
+        )
     except CostModelError as error:
         kind = PriceError if isinstance(error, PriceError) else ScenarioError
         message = f"option {option.name!r}: {error}"
@@ -278,52 +283,30 @@ def _names(scenario: Scenario, option: Option | Mix) -> tuple[str, str]:
 
 
 def _verdict(comparison: Comparison) -> str:
-    scenario = comparison.scenario
-    work = scenario.workload
-    ranked = comparison.ranked
+    scenario, ranked = comparison.scenario, comparison.ranked
     out = [result for result in comparison.results if not result.feasible]
     stated = any(result.success_rate is not None for result in comparison.results)
     if not ranked:
         if len(out) == len(comparison.results):
             return f"No option can be had over {scenario.months} months: {out[0].reason}."
-        required = float(np.mean(work.required_success or 0.0))
+        required = _mean(scenario.workload.required_success) or 0.0
         return f"No option is stated to meet the required success rate of {required:g}."
-    best = ranked[0]
-    assert best.bill is not None
-    total = float(np.mean(best.bill.total))
-    share = float(np.mean(best.bill.maintenance_share))
-    if stated:
-        each = f"{money(float(np.mean(best.usd_per_success)))} per successful outcome"  # type: ignore[arg-type]
-    else:
-        each = f"{money(float(np.mean(best.usd_per_request)))} per request"  # type: ignore[arg-type]
-    head = f"{best.name} is cheapest: {money(total)} over {scenario.months} months, {each}"
-    text = head if stated else f"If all options answer equally well, {head}"
-    text += f"; {share:.0%} of it is upkeep."
+    best = ranked[0].as_dict()
+    unit, what = (
+        ("usd_per_success", "successful outcome") if stated else ("usd_per_request", "request")
+    )
+    text = (
+        f"{best['name']} is cheapest: {money(best['total_usd'])} over {scenario.months} months, "
+        f"{money(best[unit])} per {what}; {best['maintenance_share']:.0%} of it is upkeep."
+    )
+    if not stated:
+        text = f"If all options answer equally well, {text}"
     if len(ranked) >= SEVERAL:
-        second = ranked[1]
-        ratio = Comparison._rank(second, stated=stated) / Comparison._rank(best, stated=stated)  # noqa: SLF001
-        text += f" Next: {second.name}, {ratio - 1:.0%} more."
-    missed = [r for r in comparison.results if r.feasible and r not in ranked]
-    if missed and stated:
-        text += f" {_count(missed)} not meet the required success rate or state none."
+        second = ranked[1].as_dict()
+        text += f" Next: {second['name']}, {second[unit] / best[unit] - 1:.0%} more per {what}."
+    missed = [r.name for r in comparison.results if r.feasible and r not in ranked]
+    if missed:
+        text += f" Below the required success rate, or without a stated one: {'; '.join(missed)}."
     if out:
-        verb = "cannot" if len(out) == 1 else "cannot"
-        text += f" {', '.join(r.name for r in out)} {verb} be had over the whole horizon."
+        text += f" Not to be had over the whole horizon: {'; '.join(r.name for r in out)}."
     return text
-
-
-def _count(results: list[Result]) -> str:
-    return "1 option does" if len(results) == 1 else f"{len(results)} options do"
-
-
-def money(usd: float) -> str:
-    """Write dollars with three significant digits, never as $0.00.
-
-    >>> money(46512.3), money(6.4567), money(0.000646)
-    ('$46,500', '$6.46', '$0.000646')
-    """
-    if usd == 0 or not np.isfinite(usd):
-        return "$0" if usd == 0 else "not defined"
-    digits = 2 - int(np.floor(np.log10(abs(usd))))
-    rounded = round(usd, digits)
-    return f"${rounded:,.{max(digits, 0)}f}"

@@ -162,14 +162,13 @@ def _refuse_clashes(name: str, rows: Sequence[Record]) -> None:
                     "a price change is a new row with its own effective_from"
                 )
                 raise PriceError(message)
-            if older["effective_to"] is not None and start is not None:
-                if older["effective_to"] > start:
-                    message = (
-                        f"{where}: effective_from {start} overlaps line {older['line']}, "
-                        f"which holds until {older['effective_to']}; leave effective_to blank: "
-                        "the next row closes it"
-                    )
-                    raise PriceError(message)
+            if start is not None and (older["effective_to"] or start) > start:
+                message = (
+                    f"{where}: effective_from {start} overlaps line {older['line']}, which holds "
+                    f"until {older['effective_to']}; leave effective_to blank: the next row closes "
+                    "it"
+                )
+                raise PriceError(message)
     if name == "inference":
         _refuse_crossing_windows(rows)
 
@@ -240,7 +239,7 @@ class PriceBook:
 
     Attributes:
         rows: Price rows, those of one key together, in the order in which they take precedence.
-        usd: Unit prices, one column per meter, nan where not published. [US$], shape (rows, meters).
+        usd: Unit prices, a column per meter, nan where not published. [US$], shape (rows, meters)
         catalog: Models, tuning offers, GPUs, tokenizers.
         folders: Where the tables were read from, later ones laid over earlier ones.
         priced_on: The day whose prices hold throughout, None for the prices of each day.
@@ -361,9 +360,7 @@ class PriceBook:
     def sells(self, key: Key, meter: str) -> bool:
         """Whether any row of a key has a price for a meter."""
         group = self._groups.get(key)
-        return group is not None and bool(
-            np.isfinite(self.usd[group, METER_INDEX[meter]]).any()
-        )
+        return group is not None and bool(np.isfinite(self.usd[group, METER_INDEX[meter]]).any())
 
     def _select(self, start: Ints, length: Ints, day: Ints, size: Array, slot: Ints) -> Ints:
         """Return the row that holds for each record, -1 for none.
@@ -514,7 +511,10 @@ class PriceBook:
             inside = np.concatenate([self._from[group], self._to[group]]).astype("datetime64[D]")
             inside = inside[(months.bounds[0] < inside) & (inside < months.bounds[-1])]
             edges = np.unique(np.concatenate([months.bounds[[0, -1]], inside]))
-            days, day_share = edges[:-1], [months.between(*pair) for pair in pairwise(edges.tolist())]
+            days, day_share = (
+                edges[:-1],
+                [months.between(*pair) for pair in pairwise(edges.tolist())],
+            )
         else:
             days = np.array([np.datetime64(bought_on, "D")])
             day_share = [np.ones(months.count)]
@@ -560,9 +560,7 @@ class PriceBook:
         used = np.unique(window[group])
         if used.size == 1:
             return np.zeros(1, np.int64), np.ones(1)
-        _, first, member = np.unique(
-            masks[used], axis=1, return_index=True, return_inverse=True
-        )
+        _, first, member = np.unique(masks[used], axis=1, return_index=True, return_inverse=True)
         even = np.full(SLOTS_PER_WEEK, 1 / SLOTS_PER_WEEK) if slots is None else slots
         share = np.bincount(member.ravel(), even, minlength=first.size)
         return first.astype(np.int64), np.asarray(share, float)
@@ -623,9 +621,7 @@ class PriceBook:
             message = f"{provider!r} rents out no GPUs{nearest(provider, providers)}"
             raise PriceError(message)
         rows = [row for row in rows if row.key.provider == provider and row.facts["gpu"] == name]
-        fitting = [
-            row for row in rows if row.key.mode == market and region in ("", row.key.region)
-        ]
+        fitting = [row for row in rows if row.key.mode == market and region in ("", row.key.region)]
         if not fitting:
             sold = {" ".join([row.key.mode, row.key.region]).strip() for row in rows}
             asked = " ".join([market, region]).strip()
@@ -644,7 +640,8 @@ class PriceBook:
         number = _days(day, 0)
         keep = np.flatnonzero((self._from <= number) & (number < self._to))
         rows = tuple(
-            replace(row, effective_from=None, effective_to=None) for row in self._kept(keep.tolist())
+            replace(row, effective_from=None, effective_to=None)
+            for row in self._kept(keep.tolist())
         )
         offers = tuple(
             row | {"effective_from": None, "effective_to": None}
@@ -754,7 +751,8 @@ def _check_names(catalog: Catalog, tables: Mapping[str, Sequence[Record]]) -> No
     for row in tables["models"]:
         where = f"{row['file']} line {row['line']}"
         if row["encoding"] and row["encoding"] not in encodings:
-            message = f"{where}: unknown encoding {row['encoding']!r}{nearest(row['encoding'], encodings)}"
+            hint = nearest(row["encoding"], encodings)
+            message = f"{where}: unknown encoding {row['encoding']!r}{hint}"
             raise PriceError(message)
         if bool(row["retires"]) != bool(row["retires_kind"]):
             message = f"{where}: retires and retires_kind go together; fill in both or neither"
@@ -811,14 +809,20 @@ def _overridden(
             and (not row["meter"] or not math.isnan(entry[2].get(row["meter"], math.nan)))
         ]
         if not hits:
-            wanted = "/".join(filter(None, (row["provider"], row["model"], row["mode"], row["meter"])))
+            wanted = "/".join(
+                filter(None, (row["provider"], row["model"], row["mode"], row["meter"]))
+            )
             known = {entry[1].key.provider for entry in entries}
             message = f"{where}: overrides nothing: no price row for {wanted!r}" + (
                 nearest(row["provider"], known) if row["provider"] not in known else ""
             )
             raise PriceError(message)
         for order, listed, prices in hits:
-            meters = [row["meter"]] if row["meter"] else [m for m, p in prices.items() if p == p]
+            meters = (
+                [row["meter"]]
+                if row["meter"]
+                else [m for m, p in prices.items() if not math.isnan(p)]
+            )
             own = dict(prices)
             for meter in meters:
                 price = row["price"] * _usd_rate(row, rates)

@@ -98,7 +98,7 @@ class TuningOffer:
 
 
 def _billions(value: object) -> str:
-    return f"{float(value) / 1e9:g}B" if isinstance(value, float) else ""
+    return f"{value / 1e9:g}B" if isinstance(value, float) and value > 0 else ""
 
 
 def tuning_sku(row: Mapping[str, object]) -> str:
@@ -290,9 +290,7 @@ class Catalog:
         Raises:
             PriceError: If `tokenizers.csv` has no such encoding.
         """
-        ratios = {
-            (row["encoding"], row["content"]): row["ratio"] for row in self.tokenizers
-        }
+        ratios = {(row["encoding"], row["content"]): row["ratio"] for row in self.tokenizers}
         encodings = {encoding for encoding, _ in ratios}
         for name in (encoding, counted_with):
             if name not in encodings:

@@ -358,3 +358,15 @@ def read_file(table: Table, path: Path, name: str) -> list[Record]:
         row = _record(table, dict(zip(header, cells, strict=True)), where)
         records.append(row | {"file": name, "line": number})
     return records
+
+
+def problems(folder: Path) -> list[str]:
+    """Return what is wrong with the files of a folder, the first mistake of each."""
+    found = []
+    for table in TABLES.values():
+        for path in sorted(folder.glob(table.path)):
+            try:
+                read_file(table, path, str(path.relative_to(folder).as_posix()))
+            except PriceError as error:
+                found.append(str(error))
+    return found

@@ -141,9 +141,7 @@ def lognormal(mean: Numeric, variance: Numeric) -> tuple[Array, Array]:
     return np.log(safe) - spread / 2, np.sqrt(spread)
 
 
-def share_above(
-    threshold: float, mean: Numeric, variance: Numeric
-) -> tuple[Array, Array]:
+def share_above(threshold: float, mean: Numeric, variance: Numeric) -> tuple[Array, Array]:
     """Return the share of requests, and of their input tokens, above a size.
 
     Input per request is lognormal; with no variance it is all above or all below.

@@ -65,7 +65,7 @@ class Workload:
             raise ScenarioError(message)
 
     def request(self) -> Request:
-        """Return the request as stated: system prompt and shots are stable unless said otherwise."""
+        """Return the request as stated; system prompt and shots are stable unless it says not."""
         parts = [
             part
             if isinstance(part, Part)
@@ -266,7 +266,7 @@ class Scenario:
         Raises:
             ScenarioError: If the file is missing, broken or says something unknown.
         """
-        from costmodel.scenario.files import read_scenario
+        from costmodel.scenario.reading import read_scenario
 
         return read_scenario(Path(path))
 
@@ -279,6 +279,6 @@ class Scenario:
         Raises:
             ScenarioError: If the scenario was not read from a file, or cannot be written.
         """
-        from costmodel.scenario.files import write_scenario
+        from costmodel.scenario.writing import write_scenario
 
         write_scenario(self, Path(path), book)

@@ -1,4 +1,4 @@
-"""From an option to quantities: stages in time, what they serve, and the work that comes with it."""
+"""From an option to quantities: stages in time, what they serve, the work they make."""
 
 from __future__ import annotations
 
@@ -21,10 +21,6 @@ from costmodel.quantities.requests import Part, Request
 from costmodel.scenario.model import Mix, Option, Scenario, Stage, Workload
 
 
-class InfeasibleError(ScenarioError):
-    """An option that cannot be had; `compare` keeps it with the reason, `bill` refuses it."""
-
-
 @dataclass(frozen=True)
 class Event:
     """Something with a date that the reader should have in the calendar.
@@ -39,6 +35,17 @@ class Event:
     day: date
     what: str
     kind: str
+
+
+class InfeasibleError(ScenarioError):
+    """An option that cannot be had; `compare` keeps it with the reason, `bill` refuses it.
+
+    Attributes:
+        warnings, events: What had been found out about its market until then.
+    """
+
+    warnings: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,28 +112,43 @@ def plan(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Plan:
     draft = _Draft(scenario, terms)
     rate = option.success_rate
     attempts = 1.0 if rate is None else outcomes.attempts(rate, first.retries)
-    if isinstance(option, Mix):
-        members = {**dict.fromkeys(option.shares, 0.0), **dict.fromkeys(option.escalate, 0.0)}
-        for name in members:
-            share = np.asarray(option.shares.get(name, 0.0)) + option.escalate.get(name, 0.0)
-            member = scenario.option(name)
-            assert isinstance(member, Option)
-            _draft_option(draft, member, attempts * share, terms.months.end)
-    else:
-        _draft_option(draft, option, attempts, terms.months.end)
+    try:
+        _draft_all(draft, option, attempts)
+    except InfeasibleError as error:
+        error.warnings = tuple(dict.fromkeys(draft.warnings))
+        error.events = _sorted(draft.events)
+        raise
     quantities = [*draft.fixed.values(), *draft.usage]
     served: list[Quantity] = []
     for host, servings in draft.servings.items():
         served += host.serve(servings, terms)
     draft.assumptions += _guesses("upkeep", scenario.upkeep)
     if rate is not None:
-        draft.assumptions.append(f"success_rate {float(np.mean(rate)):g} as stated in the scenario")
+        draft.assumptions.append("success rates as stated in the scenario")
     return Plan(
         (*served, *quantities),
         tuple(dict.fromkeys(draft.assumptions)),
         tuple(dict.fromkeys(draft.warnings)),
-        tuple(sorted(set(draft.events), key=lambda event: (event.day, event.what))),
+        _sorted(draft.events),
     )
+
+
+def _sorted(events: list[Event]) -> tuple[Event, ...]:
+    return tuple(sorted(set(events), key=lambda event: (event.day, event.what)))
+
+
+def _draft_all(draft: _Draft, option: Option | Mix, attempts: Numeric) -> None:
+    """Add an option, or all members of a mix."""
+    scenario, last = draft.scenario, draft.terms.months.end
+    if isinstance(option, Mix):
+        members = {**dict.fromkeys(option.shares, 0.0), **dict.fromkeys(option.escalate, 0.0)}
+        for name in members:
+            share = np.asarray(option.shares.get(name, 0.0)) + option.escalate.get(name, 0.0)
+            member = scenario.option(name)
+            assert isinstance(member, Option)
+            _draft_option(draft, member, attempts * share, last)
+    else:
+        _draft_option(draft, option, attempts, last)
 
 
 def _guesses(name: str, item: Any) -> Iterator[str]:
@@ -178,10 +200,12 @@ def _spans(draft: _Draft, option: Option, live: date, last: date) -> list[_Span]
         if end is not None and end < last:
             if certain:
                 until = end
-                draft.events.append(Event(end, f"{what}; this is the first day without it", "certain"))
+                draft.events.append(Event(end, what, "certain"))
+                draft.warnings.append(f"{what} on {end}")
             elif end > since:
                 floor = end
-                draft.events.append(Event(end, f"{what}, not sooner", "floor"))
+                draft.events.append(Event(end, what, "floor"))
+                draft.warnings.append(f"{what} not sooner than {end}")
                 draft.assumptions.append(
                     f"{what} not sooner than {end}: taken as that day, followed by a model at the "
                     "same prices; the move is billed"
@@ -192,7 +216,6 @@ def _spans(draft: _Draft, option: Option, live: date, last: date) -> list[_Span]
         spans.append(_Span(stage, since, until, model, offer, previous, floor))
         if until >= last:
             return spans
-        draft.warnings.append(f"{what} on {until}")
         previous, since = stage, until
         stage = waiting.pop(0) if waiting else _replacement(draft, stage, model, what, until)
 
@@ -247,16 +270,14 @@ def _offer(
 
 
 def _market_notes(draft: _Draft, offer: TuningOffer) -> None:
-    """Say when a tuning service closes and its models stop answering."""
-    sooner = "" if offer.until_kind in ("fixed", "") else "not sooner than "
-    kind = "floor" if sooner else "certain"
-    for day, what in (
-        (offer.training_until, f"{offer.provider} stops tuning {offer.sku}"),
-        (offer.inference_until, f"{offer.provider} stops serving tunes of {offer.sku}"),
-    ):
-        if day is not None and day < add_months(draft.terms.months.end, 12):
-            draft.warnings.append(f"{what} {sooner or 'on '}{day}")
-            draft.events.append(Event(day, what, kind))
+    """Say when a tuning service closes."""
+    day = offer.training_until
+    if day is None or day >= draft.terms.months.end:
+        return
+    certain = offer.until_kind in ("fixed", "")
+    what = f"{offer.provider} stops tuning {offer.sku}"
+    draft.warnings.append(f"{what} {'on' if certain else 'not sooner than'} {day}")
+    draft.events.append(Event(day, what, "certain" if certain else "floor"))
 
 
 def _end_of(
@@ -274,9 +295,7 @@ def _end_of(
     return model.retires, model.ends_for_certain, f"{name} retires"
 
 
-def _replacement(
-    draft: _Draft, stage: Stage, model: Model, what: str, since: date
-) -> Stage:
+def _replacement(draft: _Draft, stage: Stage, model: Model, what: str, since: date) -> Stage:
     """Return the stage with the model that the provider names as successor.
 
     Raises:
@@ -320,9 +339,7 @@ def _check_tunable(draft: _Draft, stage: Stage, since: date) -> None:
 # what a stage serves and the work it makes
 
 
-def _draft_span(
-    draft: _Draft, option: Option, span: _Span, scale: Numeric, place: str
-) -> None:
+def _draft_span(draft: _Draft, option: Option, span: _Span, scale: Numeric, place: str) -> None:
     scenario, months = draft.scenario, draft.terms.months
     active = months.between(span.since, span.until)
     for task in scenario.all_tasks:
@@ -424,7 +441,7 @@ def _occasions(
         _expect(draft, span, life, "labels have aged")
     if np.any(np.asarray(trainable) < 1.0) and regular:
         due = float(sum(np.sum(o.times * (1 - np.asarray(trainable))) for o in regular))
-        draft.warnings.append(
+        draft.assumptions.append(
             f"no training on {span.offer.sku if span.offer else ''} after {closes}: "
             f"{due:.2g} re-tunes due by {span.until} are not done and not billed"
         )

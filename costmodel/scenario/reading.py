@@ -1,26 +1,20 @@
-"""Scenario files: TOML in, with the line of every mistake; TOML out, with comments kept."""
+"""Reading scenario files: TOML, with the line of every mistake."""
 
 from __future__ import annotations
 
 import math
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-import tomlkit
-from tomlkit.items import AoT, InlineTable, Table
-
 from costmodel.approaches import APPROACHES, Approach
-from costmodel.bill import bill
 from costmodel.errors import DataError, ScenarioError, nearest
 from costmodel.hosts import HOSTS, Host
 from costmodel.months import as_date
-from costmodel.prices.book import PriceBook, PriceRow
 from costmodel.quantities.requests import PARTS, Part, Size
 from costmodel.scenario.model import (
     STABLE_PARTS,
@@ -32,7 +26,6 @@ from costmodel.scenario.model import (
     Upkeep,
     Workload,
 )
-from costmodel.scenario.plan import InfeasibleError, plan
 
 VERSION = 1
 T = TypeVar("T")
@@ -205,13 +198,14 @@ CONVERTERS: dict[str, Callable[[Any, _Place], Any]] = {
 }
 
 
-def _plain_fields(kind: type[Any]) -> dict[str, Field[Any]]:
+def plain_fields(kind: type[Any]) -> dict[str, Field[Any]]:
+    """Return the fields of a dataclass that a scenario file states as plain values."""
     return {entry.name: entry for entry in fields(kind) if entry.type in CONVERTERS}
 
 
 def _made(kind: type[T], table: Mapping[str, Any], place: _Place, **ready: Any) -> T:
     """Make a dataclass of a table, refusing unknown and missing keys."""
-    known = _plain_fields(kind)
+    known = plain_fields(kind)
     values: dict[str, Any] = dict(ready)
     for key, value in table.items():
         if key not in known:
@@ -252,8 +246,10 @@ def read_scenario(path: Path) -> Scenario:
         ScenarioError: With file, line and remedy, at the first thing that is wrong.
     """
     if not path.exists():
-        beside = [entry.name for entry in path.parent.glob("*.toml")] if path.parent.is_dir() else []
-        message = f"no scenario file {path}{nearest(path.name, beside)}"
+        beside = (
+            [entry.name for entry in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+        )
+        message = f"no scenario file {path}{nearest(path.name, beside, listing=False)}"
         raise ScenarioError(message)
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -354,7 +350,9 @@ def _tables(value: Any, place: _Place) -> list[dict[str, Any]]:
 def _workload(table: dict[str, Any], place: _Place) -> Workload:
     workload = _made(Workload, table, place)
     if not workload.parts:
-        message = "needs parts, the tokens of a request, e.g. parts = {question = 120, answer = 180}"
+        message = (
+            "needs parts, the tokens of a request, e.g. parts = {question = 120, answer = 180}"
+        )
         raise place.error(message)
     return workload
 
@@ -439,228 +437,3 @@ def _pins(table: Mapping[str, Any], place: _Place) -> tuple[Pin, ...]:
             )
         )
     return tuple(pins)
-
-
-# prices remembered
-
-
-def pin_key(row: PriceRow) -> str:
-    """Name a price row in a way that survives re-ordering of the tables."""
-    words = [row.key.table, str(row.key)]
-    if row.over_input_tokens:
-        words.append(f"over {row.over_input_tokens:g}")
-    if row.window:
-        words.append(row.window)
-    if row.effective_from:
-        words.append(f"from {row.effective_from}")
-    return " ".join(words)
-
-
-def pins_of(scenario: Scenario, book: PriceBook) -> tuple[Pin, ...]:
-    """Return every unit price that the bills of a scenario rest on."""
-    pins: dict[tuple[str, str], Pin] = {}
-    book = book.with_rates(scenario.people, "the scenario", scenario.start)
-    for option in scenario.options:
-        try:
-            found = bill(plan(scenario, option, book).quantities, book, scenario.horizon)
-        except InfeasibleError:
-            continue
-        for row, meter, usd in found.used_rows():
-            pins[pin_key(row), meter] = Pin(pin_key(row), meter, usd)
-    return tuple(pins[key] for key in sorted(pins))
-
-
-def moved_prices(scenario: Scenario, book: PriceBook) -> list[str]:
-    """Say which prices have moved since the scenario file was written."""
-    if not scenario.pins:
-        return []
-    now = {(pin.key, pin.meter): pin.usd for pin in pins_of(scenario, book)}
-    moved = []
-    for pin in scenario.pins:
-        usd = now.get((pin.key, pin.meter))
-        base = pin.key.partition(" from ")[0]
-        later = [
-            value
-            for (key, meter), value in now.items()
-            if meter == pin.meter and key.partition(" from ")[0] == base
-        ]
-        if usd is None and later:
-            usd = later[-1]
-        if usd is None:
-            moved.append(f"price of {pin.key} {pin.meter} was ${pin.usd:g}, is no longer used")
-        elif not math.isclose(usd, pin.usd, rel_tol=1e-9):
-            moved.append(f"price of {pin.key} {pin.meter} was ${pin.usd:g}, is ${usd:g}")
-    since = f" since {scenario.pinned_on}" if scenario.pinned_on else ""
-    return [f"prices have moved{since}: {len(moved)}", *moved] if moved else []
-
-
-# writing
-
-
-def _plain(value: Any, default: Any = MISSING) -> Any:
-    """Return a value as TOML writes it, or MISSING if it is the default."""
-    if value is None or (default is not MISSING and np.array_equal(value, default)):
-        return MISSING
-    if isinstance(value, Size):
-        return {"mean": _plain(value.mean), "cv": _plain(value.cv)}
-    if isinstance(value, Part):
-        table = {"mean": _plain(value.tokens)}
-        if np.any(np.asarray(value.cv) != 0):
-            table["cv"] = _plain(value.cv)
-        if value.stable != (value.name in STABLE_PARTS):
-            table["stable"] = value.stable
-        return table if len(table) > 1 else table["mean"]
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        if value.size != 1:
-            message = "a scenario of arrays cannot be written; write one of its scenarios"
-            raise ScenarioError(message)
-        return _plain(value.item())
-    if isinstance(value, float) and value == int(value) and abs(value) < 1e15:  # noqa: PLR2004
-        return int(value)
-    if isinstance(value, tuple):
-        return list(value)
-    return value
-
-
-def _stated(item: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass that differ from their defaults."""
-    table = {}
-    for name, entry in _plain_fields(type(item)).items():
-        default = entry.default
-        if entry.default_factory is not MISSING:
-            default = entry.default_factory()
-        value = _plain(getattr(item, name), default)
-        if value is not MISSING:
-            table[name] = value
-    return table
-
-
-def _as_table(scenario: Scenario) -> dict[str, Any]:
-    approaches: dict[str, Approach] = {}
-    options = []
-    for option in scenario.options:
-        if isinstance(option, Mix):
-            table = _stated(option)
-            options.append({"name": option.name, "mix": table.pop("shares"), **table})
-            continue
-        stages = []
-        for stage in option.stages:
-            host = {"kind": stage.host.kind, **_stated(stage.host)}
-            stages.append(
-                {"model": stage.model, "host": host, "approaches": list(stage.approaches)}
-            )
-            for name, approach in stage.approaches.items():
-                if approaches.setdefault(name, approach) != approach:
-                    message = f"two approaches are named {name!r}; names must differ"
-                    raise ScenarioError(message)
-        first, *others = stages
-        table = {"name": option.name, **first, **_stated(option)}
-        if option.in_place is not None:
-            table["in_place"] = {"since": option.in_place}
-        if others:
-            table["successor"] = others
-        options.append(table)
-    table = {
-        "version": VERSION,
-        "name": scenario.name,
-        "start": scenario.start,
-        "months": scenario.months,
-        "existing_customer": list(scenario.existing_customer),
-        "workload": _stated(scenario.workload),
-        "task": [_stated(task) for task in scenario.tasks],
-        "people": _plain(scenario.people),
-        "upkeep": _stated(scenario.upkeep),
-        "approach": {name: {"kind": a.kind, **_stated(a)} for name, a in approaches.items()},
-        "option": options,
-    }
-    return {key: value for key, value in table.items() if value not in ([], {})}
-
-
-def write_scenario(scenario: Scenario, path: Path, book: PriceBook | None) -> None:
-    """Write a scenario, keeping comments and layout of the file it was read from."""
-    if scenario.path is not None and scenario.path.exists():
-        text = scenario.path.read_text("utf-8-sig")
-        same = read_scenario(scenario.path)
-    else:
-        text, same = "", None
-    document = tomlkit.parse(text)
-    if same != scenario:
-        _merge(document, _as_table(scenario), None if same is None else _as_table(same))
-    if book is not None:
-        prices = tomlkit.table()
-        prices.add("on", book.priced_on or scenario.start)
-        rows = tomlkit.array().multiline(multiline=True)
-        for pin in pins_of(scenario, book):
-            entry = tomlkit.inline_table()
-            entry.update({"key": pin.key, "meter": pin.meter, "usd": pin.usd})
-            rows.append(entry)
-        prices.add("rows", rows)
-        document["prices"] = prices
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(tomlkit.dumps(document), "utf-8")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        message = f"{path}: cannot be written ({error.strerror or error})"
-        raise ScenarioError(message) from None
-
-
-Node = Table | InlineTable | tomlkit.TOMLDocument
-
-
-def _merge(node: Any, wanted: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
-    """Change what differs from `before`, leave everything else as it is written."""
-    before = before or {}
-    for key in [key for key in before if key not in wanted and key in node]:
-        del node[key]
-    for key, value in wanted.items():
-        if key in before and before[key] == value:
-            continue
-        old = node.get(key)
-        if isinstance(value, Mapping) and isinstance(old, Table | InlineTable):
-            _merge(old, value, before.get(key, {}))
-        elif _is_tables(value) and isinstance(old, AoT) and len(old) == len(value):
-            earlier: Sequence[Any] = before.get(key, [{}] * len(value))
-            for entry, item, past in zip(old, value, earlier, strict=True):
-                _merge(entry, item, past)
-        elif _is_tables(value) and key in ("option", "task"):
-            tables = tomlkit.aot()
-            for item in value:
-                table = tomlkit.table()
-                for name, cell in item.items():
-                    table.add(name, _inline(cell))
-                tables.append(table)
-            node[key] = tables
-        elif isinstance(value, Mapping) and key in ("workload", "upkeep", "people", "approach"):
-            table = tomlkit.table(is_super_table=key == "approach")
-            for name, cell in value.items():
-                if key == "approach":
-                    inner = tomlkit.table()
-                    inner.update({word: _inline(item) for word, item in cell.items()})
-                    table.add(name, inner)
-                else:
-                    table.add(name, _inline(cell))
-            node[key] = table
-        else:
-            node[key] = _inline(value)
-
-
-def _is_tables(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
-
-
-def _inline(value: Any) -> Any:
-    """Return a value as an item of one line."""
-    if isinstance(value, Mapping):
-        table = tomlkit.inline_table()
-        table.update({key: _inline(item) for key, item in value.items()})
-        return table
-    if isinstance(value, list):
-        array = tomlkit.array()
-        for item in value:
-            array.append(_inline(item))
-        return array
-    return value

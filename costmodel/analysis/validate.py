@@ -1,0 +1,186 @@
+"""Check the program against published or own measurements."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from costmodel.costs import priced
+from costmodel.errors import CostModelError, DataError, nearest
+from costmodel.months import Array
+from costmodel.prices.book import PriceBook
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# columns of a file of price cases -> what the cost functions call them
+PRICE_COLUMNS = {
+    "provider": "provider",
+    "model": "model",
+    "mode": "mode",
+    "region": "region",
+    "input_tokens": "input_tokens",
+    "cached_read_tokens": "cached_input_tokens",
+    "cached_input_tokens": "cached_input_tokens",
+    "cache_write_tokens": "cache_write_tokens",
+    "cache_write_1h_tokens": "cache_write_1h_tokens",
+    "output_tokens": "output_tokens",
+    "requests": "requests",
+    "date": "on",
+    "on": "on",
+}
+REQUIRED = ("provider", "model", "input_tokens", "output_tokens", "on")
+# what counts as exact, near and tolerable in the summary
+EXACT, NEAR, TWICE = 1e-6, 0.25, 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """Predictions beside measurements.
+
+    Attributes:
+        frame: The input, with `predicted` and `ratio` (predicted / measured).
+        measured: Name of the measured column.
+        skipped: Line and reason of each row that could not be predicted.
+    """
+
+    frame: pd.DataFrame
+    measured: str
+    skipped: tuple[tuple[int, str], ...]
+
+    @property
+    def ratios(self) -> Array:
+        """Predicted over measured of the rows that were predicted."""
+        ratio = np.asarray(self.frame["ratio"], float)
+        return np.asarray(ratio[np.isfinite(ratio)])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the summary with the documented keys."""
+        ratio = self.ratios
+        error = np.abs(ratio - 1.0)
+        return {
+            "rows": len(self.frame),
+            "n": int(ratio.size),
+            "skipped": [{"line": line, "reason": reason} for line, reason in self.skipped],
+            "median_absolute_percentage_error": float(np.median(error)) if ratio.size else None,
+            "share_exact": float(np.mean(error <= EXACT)) if ratio.size else None,
+            "share_within_25_percent": float(np.mean(error <= NEAR)) if ratio.size else None,
+            "share_within_2x": float(np.mean((ratio >= 1 / TWICE) & (ratio <= TWICE)))
+            if ratio.size
+            else None,
+        }
+
+
+def read_cases(path: Path) -> pd.DataFrame:
+    """Read a CSV file of cases as text.
+
+    Raises:
+        DataError: If there is no such file, or it is no CSV table.
+    """
+    import pandas as pd
+
+    if not path.is_file():
+        beside = [entry.name for entry in path.parent.glob("*.csv")] if path.parent.is_dir() else []
+        message = f"no file {path}{nearest(path.name, beside, listing=False)}"
+        raise DataError(message)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            rows = list(csv.reader(stream, strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        message = f"{path.name}: is not a CSV table in UTF-8 ({error})"
+        raise DataError(message) from None
+    rows = [row for row in rows if row]
+    if not rows:
+        message = f"{path.name}: is empty; its first line names the columns"
+        raise DataError(message)
+    header, *body = rows
+    for number, row in enumerate(body, 2):
+        if len(row) != len(header):
+            message = f"{path.name} line {number}: has {len(row)} cells, the header {len(header)}"
+            raise DataError(message)
+    return pd.DataFrame(body, columns=pd.Index([name.strip() for name in header]), dtype=object)
+
+
+def _numbers(column: pd.Series, name: str, source: str) -> Array:
+    values = np.empty(len(column))
+    for k, text in enumerate(column):
+        try:
+            values[k] = float(str(text).strip() or 0)
+        except ValueError:
+            values[k] = np.nan
+        if not values[k] >= 0:
+            message = f"{source} line {k + 2}: {name} must be a number >= 0, got {text!r}"
+            raise DataError(message)
+    return values
+
+
+def _asked(cases: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Return the cases with the columns the cost functions want."""
+    import pandas as pd
+
+    asked: dict[str, Any] = {}
+    for column, name in PRICE_COLUMNS.items():
+        if column in cases:
+            values = cases[column]
+            if name.endswith("_tokens") or name == "requests":
+                asked[name] = _numbers(values, column, source)
+            else:
+                asked[name] = np.array([str(text).strip() or None for text in values], object)
+    for name in REQUIRED:
+        if name not in asked:
+            given = " or ".join(column for column, meant in PRICE_COLUMNS.items() if meant == name)
+            message = f"{source}: needs a column {given}{nearest(name, cases.columns)}"
+            raise DataError(message)
+    if "expected_usd" not in cases:
+        message = f"{source}: needs a column expected_usd{nearest('expected_usd', cases.columns)}"
+        raise DataError(message)
+    return pd.DataFrame(asked)
+
+
+def validate_prices(cases: pd.DataFrame, book: PriceBook, source: str = "cases") -> Validation:
+    """Price requests of known cost.
+
+    Args:
+        cases: Columns provider, model, mode, input_tokens (all input of one request),
+            cached_read_tokens, cache_write_tokens, output_tokens, date, expected_usd; further
+            ones are passed through.
+        book: The prices.
+        source: Name of the file, for messages.
+
+    Raises:
+        DataError: If a column is missing or a value is no number.
+    """
+    frame = _asked(cases, source)
+    expected = _numbers(cases["expected_usd"], "expected_usd", source)
+    predicted = np.full(len(frame), np.nan)
+    skipped: list[tuple[int, str]] = []
+    try:
+        rows = book.prices(frame, strict=False)
+    except ValueError as error:
+        message = f"{source}: {error}"
+        raise DataError(message) from None
+    known = np.flatnonzero(rows >= 0)
+    for k in np.flatnonzero(rows < 0).tolist():
+        try:
+            book.prices(frame.iloc[[k]])
+        except CostModelError as error:
+            skipped.append((k + 2, str(error)))
+    try:
+        predicted[known] = priced(frame.iloc[known], book, row=rows[known]).usd
+    except CostModelError:
+        # one impossible row must not hide the others
+        for k in known.tolist():
+            one = frame.iloc[[k]]
+            try:
+                predicted[k] = priced(one, book, row=rows[[k]]).usd[0]
+            except CostModelError as error:
+                skipped.append((k + 2, str(error)))
+    ratio = np.where(expected > 0, predicted / np.where(expected > 0, expected, 1.0), np.nan)
+    ratio = np.where((expected == 0) & (predicted == 0), 1.0, ratio)
+    return Validation(
+        cases.assign(predicted=predicted, ratio=ratio), "expected_usd", tuple(sorted(skipped))
+    )

@@ -44,7 +44,8 @@ app.add_typer(pricing_app, name="pricing")
 ClickError: type[Exception] = typer.BadParameter.__mro__[2]
 
 BAD_INPUT = 2
-MANY = 2
+MANY = 2  # options named one by one
+WIDE = 140  # columns of a terminal in which everything fits
 CENT = 0.01
 SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9}
 WIDTH_WITHOUT_TERMINAL = 170
@@ -204,8 +205,6 @@ def compare(file: ScenarioFile, json_: Json = False, prices: Prices = None, at: 
 
 
 def _print_comparison(result: Comparison) -> None:
-    from costmodel.analysis.wording import money
-
     console = _console()
     scenario, options = result.scenario, [r.as_dict() for r in result.results]
     order = {r.name: k for k, r in enumerate(result.ranked)}
@@ -213,23 +212,13 @@ def _print_comparison(result: Comparison) -> None:
     console.print(f"{scenario.name}: {scenario.horizon.labels[0]} to {scenario.horizon.labels[-1]}")
     console.print()
     console.print(result.verdict)
-    columns = {"Option": "left", "Provider": "left", "Model": "left", "Total": "right"}
-    columns |= {"Build": "right", "Serve": "right", "Upkeep": "right", "Upkeep share": "right"}
-    columns |= {"Per request": "right", "Success": "right", "Per success": "right"}
-    rows = []
-    for option in options:
-        phases = option["by_phase"] or {}
-        cells = [option["name"], option["provider"], option["model"]]
-        if option["feasible"]:
-            rate, success = option["success_rate"], option["usd_per_success"]
-            cells += [money(option["total_usd"])]
-            cells += [money(phases[phase]) for phase in ("build", "serve", "upkeep")]
-            cells += [f"{option['maintenance_share']:.0%}", money(option["usd_per_request"])]
-            cells += ["" if rate is None else f"{rate:.0%}"]
-            cells += ["" if success is None else money(success)]
-        else:
-            cells += ["no", *[""] * 7]
-        rows.append(cells)
+    wide = console.width >= WIDE
+    columns = {"Option": "left"} | ({"Provider": "left", "Model": "left"} if wide else {})
+    columns |= {"Total": "right"}
+    columns |= {"Build": "right", "Serve": "right", "Upkeep": "right"} if wide else {}
+    columns |= {"Upkeep share": "right", "Per request": "right", "Success": "right"}
+    columns |= {"Per success": "right"}
+    rows = [[_cells(option)[name] for name in columns] for option in options]
     console.print(_table(columns, rows))
     for option in options:
         if not option["feasible"]:
@@ -263,6 +252,32 @@ def _print_comparison(result: Comparison) -> None:
         "Trace any figure: costmodel explain FILE --option NAME --month "
         f"{scenario.horizon.labels[0]}"
     )
+
+
+def _cells(option: Mapping[str, Any]) -> dict[str, str]:
+    """Return what stands in the table for one option."""
+    from costmodel.analysis.wording import money
+
+    def usd(value: float | None) -> str:
+        return "" if value is None else money(value)
+
+    def percent(value: float | None) -> str:
+        return "" if value is None else f"{value:.0%}"
+
+    phases = option["by_phase"] or {}
+    return {
+        "Option": option["name"],
+        "Provider": option["provider"],
+        "Model": option["model"],
+        "Total": usd(option["total_usd"]) or "no",
+        "Build": usd(phases.get("build")),
+        "Serve": usd(phases.get("serve")),
+        "Upkeep": usd(phases.get("upkeep")),
+        "Upkeep share": percent(option["maintenance_share"]),
+        "Per request": usd(option["usd_per_request"]),
+        "Success": percent(option["success_rate"]),
+        "Per success": usd(option["usd_per_success"]),
+    }
 
 
 def _calendar(options: Sequence[Mapping[str, Any]]) -> list[list[str]]:

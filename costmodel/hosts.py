@@ -600,7 +600,7 @@ def _commitments(
         stop = min(months.bounds[month + 1].item(), first.until)
         lapses = {end for _, end in terms_bought if start < end < stop}
         for day in sorted({start, *lapses} if start < stop else lapses):
-            held = sum((bought for bought, end in terms_bought if day < end), np.zeros(1))
+            held = sum((bought for bought, end in terms_bought if day < end), np.zeros(()))
             bought = np.maximum(units[..., month] - held, 0.0)
             if not np.any(bought > 0):
                 continue
@@ -609,7 +609,7 @@ def _commitments(
             quantity = measure(
                 replace(line, activity="commit", detail=f"from {day}"),
                 serving.committed_hours,
-                units=np.reshape(bought, (*np.shape(bought), 1)) if np.ndim(bought) > 1 else bought,
+                units=bought[..., None],
                 hours=months.hours,
                 within_term=months.between(day, end),
             )

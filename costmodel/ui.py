@@ -15,7 +15,8 @@ STYLE = """
 <style>
 .cm table {border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0.6em 0}
 .cm th, .cm td {padding: 0.25em 0.8em; text-align: right; border-bottom: 1px solid #8884}
-.cm th:first-child, .cm td:first-child, .cm .words {text-align: left}
+.cm table {table-layout: auto}
+.cm td:first-child, .cm th:first-child, .cm td.words, .cm th.words {text-align: left}
 .cm .verdict {font-size: 1.15em; max-width: 60em; margin: 0.6em 0}
 .cm .warning {border-left: 4px solid #d55e00; padding-left: 0.6em; margin: 0.3em 0}
 .cm .small {opacity: 0.75; font-size: 0.9em}
@@ -46,12 +47,13 @@ def comparison_html(result: Comparison) -> str:
     for option in result.results:
         for text in option.warnings:
             warnings.setdefault(text, []).append(option.name)
-    parts = ['<div class="cm">']
+    # JupyterLab would set what stands between two dollar signs as a formula
+    parts = ['<div class="cm tex2jax_ignore mathjax_ignore">']
     for text, names in warnings.items():
         about = f" ({', '.join(names)})" if names else ""
         parts.append(f'<div class="warning">{escape(text + about)}</div>')
     parts.append(f'<div class="verdict" role="status">{escape(result.verdict)}</div>')
-    heads = ("Total", "Per request", "Per success", "Upkeep share")
+    heads = ("Total", "Per request", "Success", "Per success", "Upkeep share")
     parts.append('<table><tr><th scope="col">Option</th><th scope="col" class="words">Model</th>')
     parts += [f'<th scope="col">{head}</th>' for head in heads]
     parts.append("</tr>")
@@ -62,13 +64,14 @@ def comparison_html(result: Comparison) -> str:
         name = f"{row['provider']}/{row['model']}"
         parts.append(f'<tr><td>{escape(row["name"])}</td><td class="words">{escape(name)}</td>')
         if row["feasible"]:
-            success = row["usd_per_success"]
+            rate, success = row["success_rate"], row["usd_per_success"]
             cells = [money(row["total_usd"]), money(row["usd_per_request"])]
+            cells += ["" if rate is None else f"{rate:.0%}"]
             cells += ["" if success is None else money(success)]
             cells += [f"{row['maintenance_share']:.0%}"]
             parts += [f"<td>{cell}</td>" for cell in cells]
         else:
-            parts.append(f'<td class="words" colspan="4">no: {escape(row["reason"])}</td>')
+            parts.append(f'<td class="words" colspan="5">no: {escape(row["reason"])}</td>')
         parts.append("</tr>")
     days = result.prices_on
     parts.append(

@@ -148,15 +148,20 @@ class Comparison:
         }
 
     def frame(self) -> pd.DataFrame:
-        """Return a table with one row per option: totals, unit costs, phases, feasibility."""
+        """Return a table with one row per option: totals, unit costs, phases, feasibility.
+
+        Column `rank` counts from 1 those that can be had and meet the requirement.
+        """
         import pandas as pd
 
+        ranks = {result.name: k for k, result in enumerate(self.ranked, 1)}
         records = []
         for result in self.results:
             record = result.as_dict()
             phases = record.pop("by_phase") or dict.fromkeys(PHASES)
             records.append(
                 {k: v for k, v in record.items() if k not in ("warnings", "calendar")}
+                | {"rank": ranks.get(result.name)}
                 | {f"{phase}_usd": usd for phase, usd in phases.items()}
             )
         return pd.DataFrame.from_records(records)
@@ -304,9 +309,10 @@ def _verdict(comparison: Comparison) -> str:
     if len(ranked) >= SEVERAL:
         second = ranked[1].as_dict()
         text += f" Next: {second['name']}, {second[unit] / best[unit] - 1:.0%} more per {what}."
-    missed = [r.name for r in comparison.results if r.feasible and r not in ranked]
+    missed = len([r for r in comparison.results if r.feasible and r not in ranked])
     if missed:
-        text += f" Below the required success rate, or without a stated one: {'; '.join(missed)}."
-    if out:
-        text += f" Not to be had over the whole horizon: {'; '.join(r.name for r in out)}."
+        text += f" Left out: {missed} below the required success rate or without a stated one"
+        text += f", {len(out)} that cannot be had over the whole horizon." if out else "."
+    elif out:
+        text += f" Left out: {len(out)} that cannot be had over the whole horizon."
     return text

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +17,9 @@ from costmodel.bill import Bill, Quantity, bill, extend
 from costmodel.errors import PriceError
 from costmodel.hosts import Host, PerToken, Serving, Terms, Training, hosted_training
 from costmodel.months import Array, Months, as_date
-from costmodel.prices.book import PriceBook, default_layers
+from costmodel.prices.book import PriceBook, default_layers, record_note
 from costmodel.quantities.volumes import request_mtok
 from costmodel.scenario import Option, Scenario, Stage, Upkeep, Workload, plan
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Numbers = npt.ArrayLike  # a number, an array or a Series
 Words = npt.ArrayLike  # a word, or an array or Series of words
@@ -42,47 +39,35 @@ def today() -> date:
 
 
 def _broadcast(**inputs: Any) -> tuple[dict[str, Any], tuple[int, ...], Any]:
-    """Return inputs as flat columns of equal length, their shape, and the index to give back."""
+    """Return inputs as flat columns of equal length, their shape, and the index to give back.
+
+    One value for all stays one value, and a Series stays one, so that nothing is copied.
+    """
     series = [value for value in inputs.values() if hasattr(value, "to_numpy")]
-    arrays: dict[str, Any] = {
-        name: np.asarray(value) if np.ndim(value) else value for name, value in inputs.items()
+    arrays = {
+        name: value if hasattr(value, "to_numpy") or not np.ndim(value) else np.asarray(value)
+        for name, value in inputs.items()
+        if value is not None
     }
-    sizes = {name: value.shape for name, value in arrays.items() if np.ndim(value)}
+    sizes = {name: np.shape(value) for name, value in arrays.items() if np.ndim(value)}
     try:
         shape = np.broadcast_shapes(*sizes.values())
     except ValueError:
         shown = ", ".join(f"{name} {size}" for name, size in sizes.items())
         message = f"inputs of different shape cannot be combined: {shown}"
         raise PriceError(message) from None
-    columns = {
-        name: np.broadcast_to(value, shape).ravel() if name in sizes else value
-        for name, value in arrays.items()
-    }
-    return columns, shape, getattr(series[0], "index", None) if series else None
+    for name, size in sizes.items():
+        if len(shape) > 1 or size != shape:
+            arrays[name] = np.broadcast_to(np.asarray(arrays[name]), shape).ravel()
+    return arrays, shape, getattr(series[0], "index", None) if series else None
 
 
 def _answer(usd: Array, shape: tuple[int, ...], index: Any) -> Answer:
-    if index is not None:
+    if index is not None and len(index) == math.prod(shape):
         import pandas as pd
 
         return pd.Series(usd, index=index)
     return float(usd[0]) if shape == () else usd.reshape(shape)
-
-
-def _frame(columns: dict[str, Any], count: int) -> pd.DataFrame:
-    """Make a frame in which a word that stands for all rows costs next to nothing."""
-    import pandas as pd
-
-    def column(value: Any) -> Any:
-        if np.ndim(value):
-            return value
-        if isinstance(value, str):
-            return pd.Categorical.from_codes([0] * count, categories=pd.Index([value]))
-        return np.full(count, value)
-
-    return pd.DataFrame(
-        {name: column(v) for name, v in columns.items() if v is not None}, copy=False
-    )
 
 
 TOKENS = {
@@ -117,11 +102,12 @@ class Priced:
         return np.asarray(sum(extend(self.mtok[m], self.unit_usd[m]) for m in self.mtok), float)
 
 
-def priced(frame: pd.DataFrame, book: PriceBook, *, row: Any = None) -> Priced:
+def priced(columns: Mapping[str, Any], count: int, book: PriceBook, *, row: Any = None) -> Priced:
     """Price requests: the tier is chosen by all input of a request, each meter has its price.
 
     Args:
-        frame: Columns as `PriceBook.prices` takes them, plus the token counts of `inference_cost`.
+        columns: As `PriceBook.rows_for` takes them, plus the token counts of `inference_cost`.
+        count: Number of records.
         book: The prices.
         row: Price rows, if they have been selected already.
 
@@ -129,13 +115,13 @@ def priced(frame: pd.DataFrame, book: PriceBook, *, row: Any = None) -> Priced:
         PriceError: If tokens are negative or do not add up, or something has no price.
     """
     names = ("input_tokens", *TOKENS, "requests")
-    given = {n: np.asarray(frame[n], float) for n in names if n in frame}
+    given = {n: np.atleast_1d(np.asarray(columns[n], float)) for n in names if n in columns}
     for name, values in given.items():
-        if np.any(~(values >= 0)):
+        if not np.all(values >= 0):
             first = int(np.flatnonzero(~(values >= 0))[0])
-            message = f"{name} must be >= 0, got {values[first]:g}" + _row(first, len(frame))
+            message = f"{name} must be >= 0, got {values[first]:g}" + record_note(first, count)
             raise PriceError(message)
-    row = book.prices(frame) if row is None else row
+    row = book.rows_for(columns, count) if row is None else row
     total = given["input_tokens"]
     fresh = total
     for name in ("cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens"):
@@ -145,7 +131,7 @@ def priced(frame: pd.DataFrame, book: PriceBook, *, row: Any = None) -> Priced:
         first = int(np.flatnonzero(fresh < 0)[0])
         message = (
             f"cached and written tokens exceed input_tokens {total[first]:g}, which is all input "
-            "of a request" + _row(first, len(frame))
+            "of a request" + record_note(first, count)
         )
         raise PriceError(message)
     requests = given.get("requests", np.ones(1))
@@ -160,8 +146,8 @@ def priced(frame: pd.DataFrame, book: PriceBook, *, row: Any = None) -> Priced:
             first = int(np.flatnonzero(missing)[0])
             entry = book.rows[int(row[first])]
             if meter not in ("cached_input_mtok", "cache_write_mtok"):
-                message = f"{entry.where}: {entry.key} has no price for {meter}" + _row(
-                    first, len(frame)
+                message = f"{entry.where}: {entry.key} has no price for {meter}" + record_note(
+                    first, count
                 )
                 raise PriceError(message)
             for k in np.unique(row[missing]):
@@ -174,10 +160,6 @@ def priced(frame: pd.DataFrame, book: PriceBook, *, row: Any = None) -> Priced:
         unit_usd[meter] = np.where(np.isnan(usd), 0.0, usd)
     mtok = {meter: request_mtok(requests, amount) for meter, amount in tokens.items()}
     return Priced(book, row, mtok, unit_usd, tuple(said))
-
-
-def _row(first: int, count: int) -> str:
-    return f" (row {first})" if count > 1 else ""
 
 
 def inference_cost(
@@ -263,15 +245,15 @@ def price(
             inputs[name] = None
     columns, shape, index = _broadcast(provider=provider, model=model, on=on, **inputs)
     count = math.prod(shape)
-    found = priced(_frame(columns, count), book)
-    size = np.broadcast_to(columns["input_tokens"], (count,))
+    found = priced(columns, count, book)
+    size = np.broadcast_to(np.asarray(columns["input_tokens"], float), (count,))
     window = book.windows(found.row)
     if np.any(size > window):
         first = int(np.flatnonzero(size > window)[0])
         entry = book.rows[int(found.row[first])]
         message = (
             f"a prompt of {size[first]:,.0f} tokens does not fit the context window of "
-            f"{entry.key}, {window[first]:,.0f} tokens" + _row(first, count)
+            f"{entry.key}, {window[first]:,.0f} tokens" + record_note(first, count)
         )
         raise PriceError(message)
     return _answer(np.broadcast_to(found.usd, (count,)), shape, index), found

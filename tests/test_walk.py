@@ -65,7 +65,8 @@ Walk = dict[tuple[tuple[str, ...], str], cm.Bill | CostModelError]
 def a_scenario(names: tuple[str, ...], host: Host) -> cm.Scenario:
     approaches = {name: SINGLE[name] for name in names}
     option = cm.Option("walked", (cm.Stage("mini-1", host, approaches),))
-    parts: dict[str, Any] = {"system": 1_200, "question": cm.Part("question", 150, 0.6), "answer": 200}
+    question = cm.Part("question", 150, 0.6)
+    parts: dict[str, Any] = {"system": 1_200, "question": question, "answer": 200}
     return cm.Scenario(
         name="walk",
         start=date(2026, 12, 15),

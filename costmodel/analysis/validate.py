@@ -141,6 +141,10 @@ def _asked(cases: pd.DataFrame, source: str) -> pd.DataFrame:
     return pd.DataFrame(asked)
 
 
+def _columns(frame: pd.DataFrame) -> dict[str, Any]:
+    return {str(name): column for name, column in frame.items()}
+
+
 def validate_prices(cases: pd.DataFrame, book: PriceBook, source: str = "cases") -> Validation:
     """Price requests of known cost.
 
@@ -160,7 +164,7 @@ def validate_prices(cases: pd.DataFrame, book: PriceBook, source: str = "cases")
     skipped: list[tuple[int, str]] = []
     try:
         rows = book.prices(frame, strict=False)
-    except ValueError as error:
+    except CostModelError as error:
         message = f"{source}: {error}"
         raise DataError(message) from None
     known = np.flatnonzero(rows >= 0)
@@ -170,13 +174,15 @@ def validate_prices(cases: pd.DataFrame, book: PriceBook, source: str = "cases")
         except CostModelError as error:
             skipped.append((k + 2, str(error)))
     try:
-        predicted[known] = priced(frame.iloc[known], book, row=rows[known]).usd
+        predicted[known] = priced(
+            _columns(frame.iloc[known]), known.size, book, row=rows[known]
+        ).usd
     except CostModelError:
         # one impossible row must not hide the others
         for k in known.tolist():
             one = frame.iloc[[k]]
             try:
-                predicted[k] = priced(one, book, row=rows[[k]]).usd[0]
+                predicted[k] = priced(_columns(one), 1, book, row=rows[[k]]).usd[0]
             except CostModelError as error:
                 skipped.append((k + 2, str(error)))
     ratio = np.where(expected > 0, predicted / np.where(expected > 0, expected, 1.0), np.nan)

@@ -398,20 +398,30 @@ class PriceBook:
         Raises:
             PriceError: For the first record that no row prices.
         """
+        return self.rows_for(dict(frame.items()), len(frame), strict=strict)
+
+    def rows_for(self, columns: Mapping[Any, Any], count: int, *, strict: bool = True) -> Ints:
+        """Do what `prices` does for columns that may also be one value for all records.
+
+        Args:
+            columns: As of `prices`.
+            count: Number of records.
+            strict: As of `prices`.
+        """
         import pandas as pd
 
-        count = len(frame)
         codes = np.zeros(count, np.int64)
         levels: list[npt.NDArray[np.object_]] = []
         defaults = {"provider": "", "model": "", "mode": "standard", "region": ""}
         for column, default in defaults.items():
-            if column in frame:
-                code, values = pd.factorize(frame[column])
+            values = columns.get(column, default)
+            if np.ndim(values):
+                code, names = pd.factorize(values)
                 # missing values get -1: they mean the default
-                level = np.append(np.asarray(values, object), default)
+                level = np.append(np.asarray(names, object), default)
                 codes = codes * level.size + np.where(code < 0, level.size - 1, code)
             else:
-                level = np.array([default], object)
+                level = np.array([default if values is None else values], object)
             levels.append(level)
         inverse, unique = pd.factorize(codes)
         starts = np.zeros(unique.size, np.int64)
@@ -431,41 +441,50 @@ class PriceBook:
                 starts[k], lengths[k] = group.start, group.stop - group.start
         if problems and strict:
             first = int(np.flatnonzero(np.isin(inverse, list(problems)))[0])
-            prefix = f"row {first}: " if count > 1 else ""
-            raise PriceError(prefix + str(problems[int(inverse[first])]))
-        day, slot = self._clock(frame, count)
-        size = np.asarray(frame["input_tokens"], float) if "input_tokens" in frame else None
-        size = np.zeros(count) if size is None else size
+            raise PriceError(str(problems[int(inverse[first])]) + record_note(first, count))
+        day, slot = self._clock(columns.get("on"), count)
+        size = np.broadcast_to(np.asarray(columns.get("input_tokens", 0.0), float), (count,))
         row = np.full(count, -1, np.int64)
-        known = np.flatnonzero(lengths[inverse] > 0)
-        start, length = starts[inverse[known]], lengths[inverse[known]]
-        row[known] = self._select(start, length, day[known], size[known], slot[known])
+        length = lengths[inverse]
+        known = np.arange(count) if not problems else np.flatnonzero(length > 0)
+        start = starts[inverse[known]]
+        row[known] = self._select(start, length[known], day[known], size[known], slot[known])
         if strict and (row < 0).any():
             first = int(np.flatnonzero(row < 0)[0])
-            group_start = int(starts[inverse[first]])
-            prefix = f"row {first}: " if count > 1 else ""
             day_text = str(np.datetime64(int(day[first]), "D"))
-            raise PriceError(prefix + self._not_priced(group_start, day_text))
+            message = self._not_priced(int(starts[inverse[first]]), day_text)
+            raise PriceError(message + record_note(first, count))
         return row
 
-    def _clock(self, frame: pd.DataFrame, count: int) -> tuple[Ints, Ints]:
+    def _clock(self, on: Any, count: int) -> tuple[Ints, Ints]:
         """Return day and half hour of the week of each record."""
         import pandas as pd
 
-        if "on" not in frame:
+        if on is None:
             message = "give the day of the price: a column `on`"
             raise PriceError(message)
-        on = frame["on"]
-        if not pd.api.types.is_datetime64_any_dtype(on.dtype):
-            codes, values = pd.factorize(on)
-            on = pd.to_datetime(pd.Series(np.asarray(values, object)), utc=True).take(codes)
-        if getattr(on.dt, "tz", None) is not None:
-            on = on.dt.tz_convert("UTC").dt.tz_localize(None)
-        stamps = on.to_numpy()
-        days = stamps.astype("datetime64[D]")
+        stamps = on
+        if not np.ndim(on) or not pd.api.types.is_datetime64_any_dtype(on):
+            codes, values = pd.factorize(on if np.ndim(on) else np.array([on], object))
+            try:
+                read = pd.to_datetime(np.asarray(values, object), utc=True)
+            except ValueError as error:
+                message = f"on: must be dates like 2026-12-01 ({str(error).splitlines()[0]})"
+                raise PriceError(message) from None
+            stamps = pd.Series(read).take(codes if np.ndim(on) else np.zeros(count, np.int64))
+        stamps = pd.Series(stamps)
+        if getattr(stamps.dt, "tz", None) is not None:
+            stamps = stamps.dt.tz_convert("UTC").dt.tz_localize(None)
+        times = stamps.to_numpy()
+        days = times.astype("datetime64[D]")
+        if np.isnat(days).any():
+            message = "on: a date is missing" + record_note(
+                int(np.flatnonzero(np.isnat(days))[0]), count
+            )
+            raise PriceError(message)
         slot = np.zeros(count, np.int64)
         if self._windows[1].shape[0] > 1:
-            slot = week_slot(np.where(stamps == days, days + NOON, stamps))
+            slot = week_slot(np.where(times == days, days + NOON, times))
         return days.astype(np.int64), slot
 
     def _not_priced(self, start: int, day: str) -> str:
@@ -683,6 +702,11 @@ class PriceBook:
         usd = np.full((len(rows), len(METER_NAMES)), math.nan)
         usd[:, METER_INDEX["person_hour"]] = list(rates.values())
         return replace(self, rows=(*self._kept(keep), *rows), usd=np.vstack([self.usd[keep], usd]))
+
+
+def record_note(first: int, count: int) -> str:
+    """Say which record is meant, if there are several."""
+    return f" (record {first})" if count > 1 else ""
 
 
 def _words(key: Key) -> tuple[str, ...]:

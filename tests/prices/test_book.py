@@ -380,8 +380,9 @@ def test_the_shares_of_a_month_add_to_one_whatever_divides_it(
     layer: Layer, example_dir: Path
 ) -> None:
     header = "model,over_input_tokens,window,input_per_mtok,effective_from"
-    rows = ["m,,,1,", "m,,,2,2027-03-11", "m,1000,,3,", "m,,mon 00:00-12:00,4,", "m,1000,mon 00:00-12:00,5,"]
-    own = layer(inference__example="\n".join([header, *rows]))
+    rows = ("m,,,1,", "m,,,2,2027-03-11", "m,1000,,3,")
+    mornings = ("m,,mon 00:00-12:00,4,", "m,1000,mon 00:00-12:00,5,")
+    own = layer(inference__example="\n".join([header, *rows, *mornings]))
     book = cm.PriceBook.read(example_dir, own, shipped=False)
     key = Key("inference", "example", "m")
     matches = book.match(key, INPUT, MARCH, share_over={1000.0: np.array([0.25])})
@@ -482,7 +483,7 @@ def test_every_spelling_of_a_model_is_known(
 
 
 def test_an_unknown_model_is_sought_at_other_providers(example_book: cm.PriceBook) -> None:
-    with pytest.raises(cm.PriceError, match="example has no model 'mix-47b'.*other sells it"):
+    with pytest.raises(cm.PriceError, match=r"example has no model 'mix-47b'.*other sells it"):
         example_book.catalog.name("example", "mix-47b")
 
 
@@ -494,7 +495,7 @@ def test_an_alias_stands_for_one_model(layer: Layer, example_dir: Path) -> None:
 
 def test_gpus_are_known_by_any_name(example_book: cm.PriceBook) -> None:
     assert example_book.catalog.gpu("g80-sxm") == "G80"
-    with pytest.raises(cm.PriceError, match="unknown GPU 'G90'; did you mean 'G80'?"):
+    with pytest.raises(cm.PriceError, match=r"unknown GPU 'G90'; did you mean 'G80'\?"):
         example_book.catalog.gpu("G90")
 
 
@@ -551,9 +552,8 @@ def test_lora_is_taken_where_there_is_a_choice(example_book: cm.PriceBook) -> No
 def test_what_is_not_offered_is_an_error(
     example_book: cm.PriceBook, facts: dict[str, str], said: str
 ) -> None:
-    asked: dict[str, str] = {"provider": "example", "model": "mini-1"} | facts
     with pytest.raises(cm.PriceError) as caught:
-        example_book.catalog.tuning(**asked, on=date(2026, 12, 1))  # type: ignore[arg-type]
+        example_book.catalog.tuning("example", "mini-1", on=date(2026, 12, 1), **facts)
     assert said in str(caught.value)
 
 
@@ -565,7 +565,7 @@ def test_rentals_are_found_by_gpu_and_market(example_book: cm.PriceBook) -> None
     assert {row.key.sku for row in rows} == {"gpu.x1", "gpu.x8"}
     with pytest.raises(cm.PriceError, match="cloud does not rent out G80 as 'spot'"):
         example_book.rentals("cloud", "G80", "spot")
-    with pytest.raises(cm.PriceError, match="'clowd' rents out no GPUs; did you mean 'cloud'?"):
+    with pytest.raises(cm.PriceError, match=r"'clowd' rents out no GPUs; did you mean 'cloud'\?"):
         example_book.rentals("clowd", "G80", "on_demand")
 
 

@@ -16,6 +16,7 @@ from costmodel.prices.meters import METERS, RETRIEVAL_UNITS, TOKEN_COLUMNS, TRAI
 from costmodel.prices.tables import TABLES, read_file
 
 INFERENCE = "inference/example.csv"
+FILES = [INFERENCE, *(table.path for table in TABLES.values() if "*" not in table.path)]
 
 
 @pytest.fixture
@@ -127,7 +128,7 @@ def test_a_cell_that_is_no_such_thing_is_refused(
 
 
 @pytest.mark.parametrize("column", ["source", "verified_on"])
-@pytest.mark.parametrize("file", [INFERENCE, *(t.path for t in TABLES.values() if "*" not in t.path)])
+@pytest.mark.parametrize("file", FILES)
 def test_a_row_without_source_or_date_is_refused(folder: Path, file: str, column: str) -> None:
     if file == "overrides.csv":
         own = "provider,multiplier,source,verified_on\nexample,0.9,https://example.com,2026-11-01\n"
@@ -241,7 +242,7 @@ def test_a_provider_column_must_agree_with_the_name_of_the_file(folder: Path) ->
 
 
 @pytest.mark.parametrize(
-    "file", [INFERENCE, *(t.path for t in TABLES.values() if t.path[0] not in "io")]
+    "file", [file for file in FILES if file != "overrides.csv"]
 )
 def test_the_same_key_twice_is_refused(folder: Path, file: str) -> None:
     line = add(folder / file, like=2)
@@ -374,17 +375,19 @@ def test_blank_cells_mean_what_the_readme_says(folder: Path) -> None:
 # whatever stands in a file, it is read or refused in a line
 
 cell = st.one_of(
-    st.sampled_from(["", "1", "0", "-1", "nan", "mini-1", "standard", "batch", "2027-01-01", "USD"]),
+    st.sampled_from(["", "1", "0", "-1", "nan", "mini-1", "standard", "batch", "2027-01-01"]),
     st.text(max_size=8),
 )
 
 
 def read_or_refused(path: Path) -> None:
+    message = ""
     try:
         read_file(TABLES["inference"], path, "inference/any.csv")
     except cm.PriceError as error:
-        assert str(error).startswith("inference/any.csv")
-        assert "\n" not in str(error)
+        message = str(error)
+    assert not message or message.startswith("inference/any.csv")
+    assert "\n" not in message
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -47,7 +47,7 @@ def test_a_week_has_two_halves() -> None:
 
 @pytest.mark.parametrize("text", ["", "mon", "01:10-02:00", "mon-xyz 01:00-02:00", "1-2"])
 def test_what_is_no_window_is_refused(text: str) -> None:
-    with pytest.raises(PriceError, match="prices.csv line 7: window must read like"):
+    with pytest.raises(PriceError, match=r"prices\.csv line 7: window must read like"):
         parse_window(text, "prices.csv line 7")
 
 

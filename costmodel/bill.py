@@ -180,9 +180,9 @@ class Bill:
     """
 
     months: Months
-    lines: tuple[BilledLine, ...]
+    lines: tuple[BilledLine, ...] = field(repr=False)
     book: PriceBook = field(repr=False)
-    assumptions: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = field(default=(), repr=False)
     warnings: tuple[str, ...] = ()
 
     def monthly(self, phase: str | None = None) -> Array:
@@ -234,9 +234,11 @@ class Bill:
         import pandas as pd
 
         records = []
+        shape = np.broadcast_shapes(
+            (self.months.count,), *(line.amount.shape for line in self.lines)
+        )
         for line in self.lines:
             row = self.book.rows[line.row]
-            shape = np.broadcast_shapes(line.amount.shape, (self.months.count,))
             amounts = np.broadcast_to(line.amount, shape).reshape(-1, self.months.count)
             shares = np.broadcast_to(line.share, shape).reshape(-1, self.months.count)
             listed = None if line.listed is None else self.book.rows[line.listed]
@@ -415,7 +417,7 @@ def bill(quantities: Iterable[Quantity], book: PriceBook, months: Months) -> Bil
     lines: list[BilledLine] = []
     assumptions: list[str] = []
     warnings: list[str] = []
-    left: dict[int, Array] = {}
+    used: dict[Key, Array] = {}
     for quantity in quantities:
         key, meter = quantity.line.key, quantity.line.meter
         assumptions += quantity.assumptions
@@ -434,8 +436,9 @@ def bill(quantities: Iterable[Quantity], book: PriceBook, months: Months) -> Bil
             line = BilledLine(quantity, kind, match.share, amount, unit_usd, cited, listed)
             allowance = facts.get("allowance")
             if allowance is not None and allowance > 0:
-                free = np.minimum(amount, left.get(cited, np.full(months.count, allowance)))
-                left[cited] = left.get(cited, np.full(months.count, allowance)) - free
+                before = used.get(key, np.zeros(months.count))
+                free = np.minimum(amount, np.maximum(allowance - before, 0.0))
+                used[key] = before + free
                 lines.append(_extra(line, "allowance", free, 0.0))
                 line = BilledLine(
                     quantity, kind, match.share, amount - free, unit_usd, cited, listed

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from importlib.resources import files
 from io import BytesIO
@@ -48,7 +49,7 @@ MANY = 2  # options named one by one
 WIDE = 140  # columns of a terminal in which everything fits
 CENT = 0.01
 SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9}
-WIDTH_WITHOUT_TERMINAL = 170
+WIDTH_WITHOUT_TERMINAL = 180
 
 
 def amount(text: str | float) -> float:
@@ -137,6 +138,8 @@ def _book(prices: Sequence[str] | None, at: date | None = None) -> PriceBook:
     if revisions:
         with _tables_of(revisions[0]) as base:
             book = PriceBook.read(base, *folders, shipped=False)
+        # the folder was a temporary one
+        book = replace(book, folders=(f"revision {revisions[0]}", *book.folders[1:]))
     else:
         book = PriceBook.read(*default_layers(), *folders)
     return book if at is None else book.at(at)
@@ -164,7 +167,7 @@ def _table(columns: Mapping[str, str], rows: Iterable[Sequence[str]], title: str
             name,
             justify=justify,  # type: ignore[arg-type]
             overflow="fold",
-            no_wrap=name in ("Line", "Price row", "Date"),
+            no_wrap=name in ("Option", "Line", "Price row", "Date"),
         )
     for row in rows:
         table.add_row(*row)

@@ -17,7 +17,7 @@ from costmodel.bill import Bill, Quantity, bill, extend
 from costmodel.errors import PriceError
 from costmodel.hosts import Host, PerToken, Serving, Terms, Training, hosted_training
 from costmodel.months import Array, Months, as_date
-from costmodel.prices.book import PriceBook, default_layers, record_note
+from costmodel.prices.book import PriceBook, default_layers, in_row
 from costmodel.quantities.volumes import request_mtok
 from costmodel.scenario import Option, Scenario, Stage, Upkeep, Workload, plan
 
@@ -119,7 +119,7 @@ def priced(columns: Mapping[str, Any], count: int, book: PriceBook, *, row: Any 
     for name, values in given.items():
         if not np.all(values >= 0):
             first = int(np.flatnonzero(~(values >= 0))[0])
-            message = f"{name} must be >= 0, got {values[first]:g}" + record_note(first, count)
+            message = f"{in_row(first, count)}{name} must be >= 0, got {values[first]:g}"
             raise PriceError(message)
     row = book.rows_for(columns, count) if row is None else row
     total = given["input_tokens"]
@@ -130,8 +130,8 @@ def priced(columns: Mapping[str, Any], count: int, book: PriceBook, *, row: Any 
     if np.any(fresh < 0):
         first = int(np.flatnonzero(fresh < 0)[0])
         message = (
-            f"cached and written tokens exceed input_tokens {total[first]:g}, which is all input "
-            "of a request" + record_note(first, count)
+            f"{in_row(first, count)}cached and written tokens exceed input_tokens "
+            f"{total[first]:g}, which is all input of a request"
         )
         raise PriceError(message)
     requests = given.get("requests", np.ones(1))
@@ -146,8 +146,8 @@ def priced(columns: Mapping[str, Any], count: int, book: PriceBook, *, row: Any 
             first = int(np.flatnonzero(missing)[0])
             entry = book.rows[int(row[first])]
             if meter not in ("cached_input_mtok", "cache_write_mtok"):
-                message = f"{entry.where}: {entry.key} has no price for {meter}" + record_note(
-                    first, count
+                message = (
+                    f"{in_row(first, count)}{entry.where}: {entry.key} has no price for {meter}"
                 )
                 raise PriceError(message)
             for k in np.unique(row[missing]):
@@ -252,8 +252,8 @@ def price(
         first = int(np.flatnonzero(size > window)[0])
         entry = book.rows[int(found.row[first])]
         message = (
-            f"a prompt of {size[first]:,.0f} tokens does not fit the context window of "
-            f"{entry.key}, {window[first]:,.0f} tokens" + record_note(first, count)
+            f"{in_row(first, count)}a prompt of {size[first]:,.0f} tokens does not fit the "
+            f"context window of {entry.key}, {window[first]:,.0f} tokens"
         )
         raise PriceError(message)
     return _answer(np.broadcast_to(found.usd, (count,)), shape, index), found

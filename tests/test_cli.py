@@ -488,7 +488,7 @@ def test_a_folder_called_pricing_is_found_where_one_works(
 def git(folder: Path, *words: str) -> None:
     settings = ("-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false")
     subprocess.run(
-        ["git", *settings, *words],  # noqa: S607
+        ["git", *settings, *words],
         cwd=folder,
         check=True,
         capture_output=True,

@@ -81,7 +81,9 @@ class Result:
 
 
 def _mean(value: Numeric | None) -> float | None:
-    return None if value is None else float(np.mean(value))
+    """Return the mean over scenarios made at once, None if there is none."""
+    mean = np.nan if value is None else float(np.mean(value))
+    return mean if np.isfinite(mean) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +97,7 @@ class Comparison:
         folders: The tables the prices came from.
     """
 
-    scenario: Scenario
+    scenario: Scenario = field(repr=False)
     results: tuple[Result, ...]
     book: PriceBook = field(repr=False)
     warnings: tuple[str, ...] = ()
@@ -115,17 +117,26 @@ class Comparison:
     def ranked(self) -> tuple[Result, ...]:
         """Feasible options that meet the requirement, cheapest first."""
         required = self.scenario.workload.required_success
-        stated = any(result.success_rate is not None for result in self.results)
         eligible = [result for result in self.results if result.feasible]
-        if stated:
+        if self.rated:
             eligible = [
                 result
                 for result in eligible
                 if result.success_rate is not None
                 and (required is None or result.success_rate >= float(np.mean(required)) - 1e-12)
             ]
-        unit = "usd_per_success" if stated else "total_usd"
-        return tuple(sorted(eligible, key=lambda result: float(result.as_dict()[unit])))
+        unit = "usd_per_success" if self.rated else "total_usd"
+
+        def cost(result: Result) -> float:
+            usd = result.as_dict()[unit]
+            return float("inf") if usd is None else float(usd)
+
+        return tuple(sorted(eligible, key=cost))
+
+    @property
+    def rated(self) -> bool:
+        """Whether the success rate of an option that can be had is stated."""
+        return any(result.feasible and result.success_rate is not None for result in self.results)
 
     @cached_property
     def verdict(self) -> str:
@@ -280,9 +291,10 @@ def _result(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Result
 
 def _names(scenario: Scenario, option: Option | Mix) -> tuple[str, str]:
     if isinstance(option, Mix):
-        members = [scenario.option(name) for name in option.shares]
+        members = [scenario.option(name) for name in {**option.shares, **option.escalate}]
         pairs = [_names(scenario, member) for member in members]
-        return " + ".join(dict.fromkeys(p for p, _ in pairs)), " + ".join(m for _, m in pairs)
+        providers, models = (dict.fromkeys(words) for words in zip(*pairs, strict=True))
+        return " + ".join(providers), " + ".join(models)
     stage = option.stages[0]
     return stage.host.provider, stage.model
 
@@ -290,25 +302,31 @@ def _names(scenario: Scenario, option: Option | Mix) -> tuple[str, str]:
 def _verdict(comparison: Comparison) -> str:
     scenario, ranked = comparison.scenario, comparison.ranked
     out = [result for result in comparison.results if not result.feasible]
-    stated = any(result.success_rate is not None for result in comparison.results)
+    span = f"{scenario.months} month{'s' if scenario.months > 1 else ''}"
     if not ranked:
         if len(out) == len(comparison.results):
-            return f"No option can be had over {scenario.months} months: {out[0].reason}."
+            return f"No option can be had over {span}: {out[0].reason}."
         required = _mean(scenario.workload.required_success) or 0.0
         return f"No option is stated to meet the required success rate of {required:g}."
     best = ranked[0].as_dict()
-    unit, what = (
-        ("usd_per_success", "successful outcome") if stated else ("usd_per_request", "request")
-    )
-    text = (
-        f"{best['name']} is cheapest: {money(best['total_usd'])} over {scenario.months} months, "
-        f"{money(best[unit])} per {what}; {best['maintenance_share']:.0%} of it is upkeep."
-    )
-    if not stated:
+    unit, what = "usd_per_request", "request"
+    if comparison.rated:
+        unit, what = "usd_per_success", "successful outcome"
+    text = f"{best['name']} is cheapest: {money(best['total_usd'])} over {span}"
+    if best[unit] is not None:
+        text += f", {money(best[unit])} per {what}"
+    text += f"; {best['maintenance_share']:.0%} of it is upkeep."
+    if not comparison.rated:
         text = f"If all options answer equally well, {text}"
     if len(ranked) >= SEVERAL:
         second = ranked[1].as_dict()
-        text += f" Next: {second['name']}, {second[unit] / best[unit] - 1:.0%} more per {what}."
+        measure = unit if best[unit] and second[unit] else "total_usd"
+        text += f" Next: {second['name']}"
+        if best[measure]:
+            more = second[measure] / best[measure] - 1
+            text += f", {more:.0%} more" + (f" per {what}." if measure == unit else ".")
+        else:
+            text += f", {money(second[measure])}."
     missed = len([r for r in comparison.results if r.feasible and r not in ranked])
     if missed:
         text += f" Left out: {missed} below the required success rate or without a stated one"

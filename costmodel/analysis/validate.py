@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ PRICE_COLUMNS = {
     "on": "on",
 }
 REQUIRED = ("provider", "model", "input_tokens", "output_tokens", "on")
+LINE = "line"  # name of an index that holds lines of a file
 # what counts as exact, near and tolerable in the summary
 EXACT, NEAR, TWICE = 1e-6, 0.25, 2.0
 
@@ -87,35 +89,62 @@ def read_cases(path: Path) -> pd.DataFrame:
         beside = [entry.name for entry in path.parent.glob("*.csv")] if path.parent.is_dir() else []
         message = f"no file {path}{nearest(path.name, beside, listing=False)}"
         raise DataError(message)
+    lines, rows = [], []
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.reader(stream, strict=True))
+            reader = csv.reader(stream, strict=True)
+            for row in reader:
+                if row:
+                    lines.append(reader.line_num)
+                    rows.append(row)
     except (UnicodeDecodeError, csv.Error) as error:
         message = f"{path.name}: is not a CSV table in UTF-8 ({error})"
         raise DataError(message) from None
-    rows = [row for row in rows if row]
     if not rows:
         message = f"{path.name}: is empty; its first line names the columns"
         raise DataError(message)
-    header, *body = rows
-    for number, row in enumerate(body, 2):
-        if len(row) != len(header):
-            message = f"{path.name} line {number}: has {len(row)} cells, the header {len(header)}"
+    header = [name.strip() for name in rows[0]]
+    for name in header:
+        if header.count(name) > 1:
+            message = f"{path.name} line {lines[0]}: column {name!r} stands twice"
             raise DataError(message)
-    return pd.DataFrame(body, columns=pd.Index([name.strip() for name in header]), dtype=object)
+    for line, row in zip(lines, rows, strict=True):
+        if len(row) != len(header):
+            message = f"{path.name} line {line}: has {len(row)} cells, the header {len(header)}"
+            raise DataError(message)
+    index = pd.Index(lines[1:], name=LINE)
+    return pd.DataFrame(rows[1:], index=index, columns=pd.Index(header), dtype=object)
 
 
-def _numbers(column: pd.Series, name: str, source: str) -> Array:
-    values = np.empty(len(column))
-    for k, text in enumerate(column):
+def _lines(cases: pd.DataFrame) -> list[int]:
+    """Return the line of each case in its file."""
+    if cases.index.name == LINE:
+        return [int(line) for line in cases.index]
+    return list(range(2, len(cases) + 2))
+
+
+def _numbers(cases: pd.DataFrame, name: str, source: str) -> Array:
+    values = np.empty(len(cases))
+    for k, (line, text) in enumerate(zip(_lines(cases), cases[name], strict=True)):
         try:
             values[k] = float(str(text).strip() or 0)
         except ValueError:
             values[k] = np.nan
-        if not values[k] >= 0:
-            message = f"{source} line {k + 2}: {name} must be a number >= 0, got {text!r}"
+        if not 0 <= values[k] < np.inf:
+            message = f"{source} line {line}: {name} must be a number >= 0, got {text!r}"
             raise DataError(message)
     return values
+
+
+def _stamps(cases: pd.DataFrame, name: str, source: str) -> list[datetime]:
+    stamps = []
+    for line, text in zip(_lines(cases), cases[name], strict=True):
+        try:
+            stamps.append(datetime.fromisoformat(str(text).strip()))
+        except ValueError:
+            message = f"{source} line {line}: {name} must be a date like 2026-12-01, got {text!r}"
+            raise DataError(message) from None
+    return stamps
 
 
 def _asked(cases: pd.DataFrame, source: str) -> pd.DataFrame:
@@ -125,11 +154,12 @@ def _asked(cases: pd.DataFrame, source: str) -> pd.DataFrame:
     asked: dict[str, Any] = {}
     for column, name in PRICE_COLUMNS.items():
         if column in cases:
-            values = cases[column]
             if name.endswith("_tokens") or name == "requests":
-                asked[name] = _numbers(values, column, source)
+                asked[name] = _numbers(cases, column, source)
+            elif name == "on":
+                asked[name] = np.array(_stamps(cases, column, source), object)
             else:
-                asked[name] = np.array([str(text).strip() or None for text in values], object)
+                asked[name] = np.array([str(x).strip() or None for x in cases[column]], object)
     for name in REQUIRED:
         if name not in asked:
             given = " or ".join(column for column, meant in PRICE_COLUMNS.items() if meant == name)
@@ -159,20 +189,16 @@ def validate_prices(cases: pd.DataFrame, book: PriceBook, source: str = "cases")
         DataError: If a column is missing or a value is no number.
     """
     frame = _asked(cases, source)
-    expected = _numbers(cases["expected_usd"], "expected_usd", source)
+    expected, lines = _numbers(cases, "expected_usd", source), _lines(cases)
     predicted = np.full(len(frame), np.nan)
     skipped: list[tuple[int, str]] = []
-    try:
-        rows = book.prices(frame, strict=False)
-    except CostModelError as error:
-        message = f"{source}: {error}"
-        raise DataError(message) from None
+    rows = book.prices(frame, strict=False)
     known = np.flatnonzero(rows >= 0)
     for k in np.flatnonzero(rows < 0).tolist():
         try:
             book.prices(frame.iloc[[k]])
         except CostModelError as error:
-            skipped.append((k + 2, str(error)))
+            skipped.append((lines[k], str(error)))
     try:
         predicted[known] = priced(
             _columns(frame.iloc[known]), known.size, book, row=rows[known]
@@ -184,7 +210,7 @@ def validate_prices(cases: pd.DataFrame, book: PriceBook, source: str = "cases")
             try:
                 predicted[k] = priced(_columns(one), 1, book, row=rows[[k]]).usd[0]
             except CostModelError as error:
-                skipped.append((k + 2, str(error)))
+                skipped.append((lines[k], str(error)))
     ratio = np.where(expected > 0, predicted / np.where(expected > 0, expected, 1.0), np.nan)
     ratio = np.where((expected == 0) & (predicted == 0), 1.0, ratio)
     return Validation(

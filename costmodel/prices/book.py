@@ -131,7 +131,7 @@ def _read_layer(folder: Path, layer: int) -> dict[str, list[Record]]:
                 row["layer"] = layer
                 row["folder"] = str(folder)
                 if name == "inference":
-                    if row.get("provider") not in (None, path.stem):
+                    if row.get("provider", "") not in ("", path.stem):
                         message = (
                             f"{label} line {row['line']}: provider {row['provider']!r} "
                             f"does not belong in {label}"
@@ -245,9 +245,9 @@ class PriceBook:
         priced_on: The day whose prices hold throughout, None for the prices of each day.
     """
 
-    rows: tuple[PriceRow, ...]
-    usd: Array
-    catalog: Catalog
+    rows: tuple[PriceRow, ...] = field(repr=False)
+    usd: Array = field(repr=False)
+    catalog: Catalog = field(repr=False)
     folders: tuple[str, ...] = ()
     priced_on: date | None = None
 
@@ -441,7 +441,8 @@ class PriceBook:
                 starts[k], lengths[k] = group.start, group.stop - group.start
         if problems and strict:
             first = int(np.flatnonzero(np.isin(inverse, list(problems)))[0])
-            raise PriceError(str(problems[int(inverse[first])]) + record_note(first, count))
+            message = f"{in_row(first, count)}{problems[int(inverse[first])]}"
+            raise PriceError(message)
         day, slot = self._clock(columns.get("on"), count)
         size = np.broadcast_to(np.asarray(columns.get("input_tokens", 0.0), float), (count,))
         row = np.full(count, -1, np.int64)
@@ -453,7 +454,7 @@ class PriceBook:
             first = int(np.flatnonzero(row < 0)[0])
             day_text = str(np.datetime64(int(day[first]), "D"))
             message = self._not_priced(int(starts[inverse[first]]), day_text)
-            raise PriceError(message + record_note(first, count))
+            raise PriceError(in_row(first, count) + message)
         return row
 
     def _clock(self, on: Any, count: int) -> tuple[Ints, Ints]:
@@ -478,9 +479,8 @@ class PriceBook:
         times = stamps.to_numpy()
         days = times.astype("datetime64[D]")
         if np.isnat(days).any():
-            message = "on: a date is missing" + record_note(
-                int(np.flatnonzero(np.isnat(days))[0]), count
-            )
+            first = int(np.flatnonzero(np.isnat(days))[0])
+            message = f"{in_row(first, count)}on: the date is missing"
             raise PriceError(message)
         slot = np.zeros(count, np.int64)
         if self._windows[1].shape[0] > 1:
@@ -704,9 +704,9 @@ class PriceBook:
         return replace(self, rows=(*self._kept(keep), *rows), usd=np.vstack([self.usd[keep], usd]))
 
 
-def record_note(first: int, count: int) -> str:
-    """Say which record is meant, if there are several."""
-    return f" (record {first})" if count > 1 else ""
+def in_row(first: int, count: int) -> str:
+    """Begin a message with the row it is about, if there are several."""
+    return f"row {first}: " if count > 1 else ""
 
 
 def _words(key: Key) -> tuple[str, ...]:

@@ -333,7 +333,8 @@ def read_file(table: Table, path: Path, name: str) -> list[Record]:
     if not any(header):
         message = f"{name} line 1: the file is empty; its first line names the columns"
         raise PriceError(message)
-    allowed = (*table.columns, "provider") if name.startswith("inference/") else table.columns
+    # the name of the file is the provider; a column that repeats it does no harm
+    allowed = (*table.columns, "provider") if "model" in table.key else table.columns
     for column in header:
         if column not in allowed:
             message = f"{name} line 1: unknown column {column!r}{nearest(column, allowed)}"
@@ -355,8 +356,11 @@ def read_file(table: Table, path: Path, name: str) -> list[Record]:
                 "put text with commas in double quotes"
             )
             raise PriceError(message)
-        row = _record(table, dict(zip(header, cells, strict=True)), where)
-        records.append(row | {"file": name, "line": number})
+        named = dict(zip(header, cells, strict=True))
+        row = _record(table, named, where) | {"file": name, "line": number}
+        if "provider" not in table.columns:
+            row["provider"] = named.get("provider", "").strip()
+        records.append(row)
     return records
 
 

@@ -107,7 +107,8 @@ def test_another_encoding_scales_every_part() -> None:
 
 
 def test_what_can_be_cached_is_the_leading_stable_part() -> None:
-    (call,) = chat().with_part(Part("context", 900)).with_part(Part("shots", 400, stable=True)).calls()
+    longer = chat().with_part(Part("context", 900)).with_part(Part("shots", 400, stable=True))
+    (call,) = longer.calls()
     assert float(call.prefix[0]) == 2_400
     (broken,) = chat().with_part(Part("system", 2_000)).calls()
     assert float(broken.prefix[0]) == 0

@@ -1,0 +1,274 @@
+"""How fast the hot paths are, as ratios in the same run: `make bench`.
+
+Both sides of a ratio run in turn, so that a busy machine slows them alike; medians are compared.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+import costmodel as cm
+
+SUPPORT_BOT = Path(__file__).parents[2] / "notebooks" / "scenarios" / "support_bot.toml"
+ROWS = 100_000
+GENAI_ROWS = 1_000
+# at both, with tiers at 200,000 and 272,000 tokens and changes of price
+MODELS = (
+    ("openai", "gpt-6-luna"),
+    ("openai", "gpt-6-astra"),
+    ("openai", "gpt-5.6-luna"),
+    ("openai", "gpt-4.1-mini"),
+    ("anthropic", "claude-haiku-5-5"),
+    ("anthropic", "claude-opus-4-6"),
+    ("google", "gemini-2.5-pro"),
+    ("google", "gemini-3.8-flash"),
+)
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+def medians(rounds: int, *calls: Callable[[], object]) -> list[float]:
+    """Return the median time of each call, taken in turn. [s]"""
+    taken: list[list[float]] = [[] for _ in calls]
+    for _ in range(rounds):
+        for call, times in zip(calls, taken, strict=True):
+            start = time.perf_counter()
+            call()
+            times.append(time.perf_counter() - start)
+    return [statistics.median(times) for times in taken]
+
+
+def timed(code: str) -> float:
+    """Return what a fresh interpreter prints: the seconds that something took in it."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def import_seconds(module: str) -> float:
+    return timed(
+        f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
+    )
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Return a function that reports a measurement although pytest hides what tests print."""
+
+    def report(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n{text}")
+
+    return report
+
+
+@pytest.fixture(scope="module")
+def book() -> cm.PriceBook:
+    return cm.PriceBook.read()
+
+
+@pytest.fixture(scope="module")
+def usage() -> pd.DataFrame:
+    """Return requests as a usage log has them: names as strings, days as time stamps."""
+    random = np.random.default_rng(0)
+    picked = random.integers(len(MODELS), size=ROWS)
+    days = np.datetime64("2026-03-01") + random.integers(365, size=ROWS)
+    size = random.integers(1_000, 400_000, size=ROWS)
+    return pd.DataFrame(
+        {
+            "provider": [MODELS[k][0] for k in picked],
+            "model": [MODELS[k][1] for k in picked],
+            "mode": "standard",
+            "on": days.astype("datetime64[s]"),
+            "input_tokens": size,
+            "cached_input_tokens": (size * random.random(ROWS)).astype(int),
+            "output_tokens": random.integers(1, 4_000, size=ROWS),
+        }
+    )
+
+
+def ours(frame: pd.DataFrame, book: cm.PriceBook) -> Any:
+    return cm.inference_cost(
+        frame["provider"],
+        frame["model"],
+        mode=frame["mode"],
+        on=frame["on"],
+        input_tokens=frame["input_tokens"],
+        cached_input_tokens=frame["cached_input_tokens"],
+        output_tokens=frame["output_tokens"],
+        book=book,
+    )
+
+
+class Gather:
+    """What one would write by hand for one table of prices, without checks or evidence.
+
+    Its table is made once: for each model the days from which prices hold, and for each of these
+    spans the threshold of the tier, and prices below and above it.
+    """
+
+    def __init__(self, book: cm.PriceBook) -> None:
+        self.codes: dict[tuple[str, str, str], int] = {}
+        keys: list[int] = []
+        over: list[float] = []
+        low: list[list[float]] = []
+        high: list[list[float]] = []
+        meters = ("input_mtok", "cached_input_mtok", "output_mtok")
+        for provider, model in MODELS:
+            name = book.catalog.name(provider, model)
+            rows = [
+                (k, row)
+                for k, row in enumerate(book.rows)
+                if row.key.table == "inference"
+                and (row.key.provider, row.key.sku) == (provider, name)
+                and (row.key.mode, row.key.region) == ("standard", "")
+            ]
+            assert all(not row.window for _, row in rows)
+            code = self.codes[provider, model, "standard"] = len(self.codes)
+            starts = {row.effective_from for _, row in rows} | {r.effective_to for _, r in rows}
+            days = sorted(np.datetime64(day, "D").astype(int) for day in starts if day)
+            for day in [0, *days]:
+                holds = [
+                    (row.over_input_tokens, k)
+                    for k, row in rows
+                    if (np.datetime64(row.effective_from or "1970-01-01").astype(int) <= day < np.datetime64(row.effective_to or "2262-01-01").astype(int))
+                ]
+                # of rows of one tier the last one holds; none of these models has two tiers
+                tiers = dict(sorted(holds))
+                assert len(tiers) <= 2
+                below, above = tiers[min(tiers)], tiers[max(tiers)]
+                keys.append(code << 20 | int(day))
+                over.append(max(tiers) or np.inf)
+                low.append([book.unit_usd(below, meter) for meter in meters])
+                high.append([book.unit_usd(above, meter) for meter in meters])
+        self.keys = np.array(keys)
+        self.over = np.array(over)
+        # the prices above the threshold of each span stand behind those below it
+        self.usd = np.array([low, high]).reshape(2 * len(low), 3).T / 1e6
+        self.spans = len(low)
+
+    def __call__(self, frame: pd.DataFrame) -> pd.Series:
+        provider, providers = pd.factorize(frame["provider"])
+        model, models = pd.factorize(frame["model"])
+        mode, modes = pd.factorize(frame["mode"])
+        combined = (provider * len(models) + model) * len(modes) + mode
+        known = np.full(len(providers) * len(models) * len(modes), -1)
+        for (p, m, w), code in self.codes.items():
+            if p in providers and m in models and w in modes:
+                at = providers.get_loc(p) * len(models) + models.get_loc(m)
+                known[at * len(modes) + modes.get_loc(w)] = code
+        day = frame["on"].to_numpy().astype("datetime64[D]").astype(np.int64)
+        span = np.searchsorted(self.keys, known[combined] << 20 | day, side="right") - 1
+        size = frame["input_tokens"].to_numpy()
+        cached = frame["cached_input_tokens"].to_numpy()
+        place = span + self.spans * (size > self.over[span])
+        plain, reused, written = self.usd
+        usd = (size - cached) * plain[place] + cached * reused[place]
+        usd += frame["output_tokens"].to_numpy() * written[place]
+        return pd.Series(usd, index=frame.index)
+
+
+def test_importing_costs_at_most_half_of_importing_pandas(
+    benchmark: BenchmarkFixture, say: Callable[[str], None]
+) -> None:
+    pairs = [(import_seconds("costmodel"), import_seconds("pandas")) for _ in range(9)]
+    mine, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
+    benchmark.pedantic(lambda: import_seconds("costmodel"), rounds=3)
+    benchmark.extra_info["ratio"] = mine / theirs
+    say(f"import costmodel / import pandas = {mine / theirs:.3f}  ({mine:.4f} s, {theirs:.4f} s)")
+    assert mine <= 0.5 * theirs
+
+
+def test_comparing_eight_options_takes_less_than_a_fifth_of_a_second(
+    benchmark: BenchmarkFixture, book: cm.PriceBook, say: Callable[[str], None]
+) -> None:
+    scenario = cm.Scenario.read(SUPPORT_BOT)
+    assert len(scenario.options) >= 8
+    assert scenario.months == 24
+    benchmark(lambda: cm.compare(scenario, book).as_dict())
+    taken = float(benchmark.stats.stats.median)
+    say(f"compare {len(scenario.options)} options x 24 months: {taken:.3f} s")
+    assert taken < 0.2
+
+
+def test_the_first_comparison_of_a_process_takes_less_than_a_fifth_of_a_second(
+    benchmark: BenchmarkFixture, say: Callable[[str], None]
+) -> None:
+    # what it needs is imported by the names it uses; nothing may be left for the first call
+    code = (
+        "import time; from costmodel import PriceBook, Scenario, compare; "
+        f"scenario = Scenario.read({str(SUPPORT_BOT)!r}); book = PriceBook.read(); "
+        "t = time.perf_counter(); compare(scenario, book).as_dict(); "
+        "print(time.perf_counter() - t)"
+    )
+    taken = statistics.median(timed(code) for _ in range(7))
+    benchmark.pedantic(lambda: timed(code), rounds=3)
+    benchmark.extra_info["seconds"] = taken
+    say(f"first comparison of a process: {taken:.3f} s")
+    assert taken < 0.2
+
+
+def test_pricing_rows_takes_at_most_twice_a_gather_written_by_hand(
+    benchmark: BenchmarkFixture, usage: pd.DataFrame, book: cm.PriceBook, say: Callable[[str], None]
+) -> None:
+    gather = Gather(book)
+    pd.testing.assert_series_equal(ours(usage, book), gather(usage), rtol=1e-12)
+    mine, theirs = medians(25, lambda: ours(usage, book), lambda: gather(usage))
+    benchmark.pedantic(ours, args=(usage, book), rounds=10, warmup_rounds=1)
+    benchmark.extra_info["ratio"] = mine / theirs
+    say(
+        f"inference_cost / gather by hand = {mine / theirs:.2f}  "
+        f"({mine * 1e3:.1f} ms, {theirs * 1e3:.1f} ms for {ROWS:,} rows)"
+    )
+    assert mine <= 2 * theirs
+
+
+def test_pricing_rows_is_150_times_as_fast_as_genai_prices(
+    benchmark: BenchmarkFixture, usage: pd.DataFrame, book: cm.PriceBook, say: Callable[[str], None]
+) -> None:
+    try:
+        from genai_prices import Usage, calc_price
+    except ImportError:
+        pytest.fail("genai-prices is not installed: run `make bench`, or pip install --group bench")
+    few = usage.iloc[:GENAI_ROWS]
+    names = ("provider", "model", "input_tokens", "cached_input_tokens", "output_tokens")
+    columns = [few[name].tolist() for name in names]
+    noon = few["on"].dt.tz_localize("UTC") + pd.Timedelta(hours=12)
+    rows = list(zip(*columns, [stamp.to_pydatetime() for stamp in noon], strict=True))
+
+    def row_by_row() -> list[float]:
+        return [
+            float(
+                calc_price(
+                    Usage(input_tokens=size, cache_read_tokens=cached, output_tokens=output),
+                    model,
+                    provider_id=provider,
+                    genai_request_timestamp=stamp,
+                ).total_price
+            )
+            for provider, model, size, cached, output, stamp in rows
+        ]
+
+    same = np.isclose(row_by_row(), ours(few, book), rtol=1e-9)
+    assert same.all(), few[~same].drop_duplicates(["provider", "model"])
+    mine, theirs = medians(5, lambda: ours(usage, book), row_by_row)
+    theirs *= ROWS / GENAI_ROWS
+    benchmark.pedantic(ours, args=(usage, book), rounds=10, warmup_rounds=1)
+    benchmark.extra_info["ratio"] = theirs / mine
+    say(
+        f"genai-prices / inference_cost = {theirs / mine:.0f}  "
+        f"({theirs:.1f} s, {mine * 1e3:.1f} ms for {ROWS:,} rows)"
+    )
+    assert theirs >= 150 * mine

@@ -25,7 +25,7 @@ test: $(VENV)/.installed-dev ## every check: style, types, imports, tests, docte
 soak: $(VENV)/.installed-dev ## the property tests with 100,000 examples each (hours)
 	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests -m hypothesis
 
-bench: $(VENV)/.installed-dev ## time the hot paths
+bench: $(VENV)/.installed-bench ## time the hot paths, as ratios to pandas, numpy and genai-prices
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only
 
 lab: $(VENV)/.installed ## open the notebooks in JupyterLab
@@ -56,4 +56,9 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo 'Adding the tools of the developers ...'
 	@$(PIP) install --constraint constraints.txt --build-constraint constraints.txt \
 	  --editable '.[notebooks,parquet,dask]' --group dev
+	@touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed-dev
+	@echo 'Adding what the benchmarks compare with ...'
+	@$(PIP) install --constraint constraints.txt --group bench
 	@touch $@

@@ -15,7 +15,9 @@ from costmodel.hosts import Host, Terms, Training
 from costmodel.months import Array, Numeric
 from costmodel.prices.book import TEAM, Key, PriceBook
 from costmodel.prices.catalog import TuningOffer
+from costmodel.prices.tables import METHODS, OBJECTIVES
 from costmodel.quantities import effort, retrieval, serving, upkeep, volumes
+from costmodel.quantities.ranges import check_ranges
 from costmodel.quantities.requests import Part, Request, Size, mean_of
 
 Work = Quantity | Training
@@ -53,6 +55,7 @@ class Site:
         offer: Tuning offer, if a provider tunes it.
         requests: Calls to the model. [1/month], shape (..., T)
         question_tokens: Length of a question. [token]
+        counted_with, content: Encoding in which the workload counts tokens, and kind of content.
         active: Share of each month in which the stage serves. [1], shape (..., T)
         occasions: What makes work.
     """
@@ -66,6 +69,8 @@ class Site:
     question_tokens: Numeric
     active: Array
     occasions: tuple[Occasion, ...]
+    counted_with: str = "o200k_base"
+    content: str = "english"
 
     def labour(
         self,
@@ -117,6 +122,10 @@ class Approach:
     kind: ClassVar[str] = ""
     # whether requests go to a model of one's own making
     tunes: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Refuse numbers out of range."""
+        check_ranges(self)
 
     def reshape(self, request: Request) -> Request:
         """Return the request as this approach sends it."""
@@ -437,6 +446,17 @@ class FineTune(Approach):
     role: str = "ml_engineer"
     label_role: str = "annotator"
 
+    def __post_init__(self) -> None:
+        """Refuse objectives and methods that do not exist."""
+        super().__post_init__()
+        for name, word, known in (
+            ("objective", self.objective, OBJECTIVES),
+            ("method", self.method, METHODS),
+        ):
+            if word is not None and word not in known:
+                message = f"unknown {name} {word!r}{nearest(word, known)}"
+                raise ScenarioError(message)
+
     def reshape(self, request: Request) -> Request:
         """Shorten the parts that the tuned model has learnt."""
         unknown = [name for name in self.keeps if name not in {p.name for p in request.parts}]
@@ -481,6 +501,8 @@ class FineTune(Approach):
                 evaluations=self.evaluations,
                 hours=self.hours_per_run,
                 offer=site.offer,
+                counted_with=site.counted_with,
+                content=site.content,
                 phase=occasion.phase,
                 cause=occasion.cause,
             )

@@ -308,7 +308,7 @@ class Bill:
             k = self.months.labels.index(month) if month else int(used[0]) if used.size else 0
             if np.any(amounts[..., k] != 0):
                 records.append(self._trace(item, k))
-        return sorted(records, key=lambda record: -float(record["cost_usd"]))
+        return sorted(records, key=lambda record: -float(np.mean(record["cost_usd"])))
 
     def _trace(self, line: BilledLine, month: int) -> dict[str, Any]:
         row = self.book.rows[line.row]

@@ -54,7 +54,7 @@ WIDTH_WITHOUT_TERMINAL = 180
 
 def amount(text: str | float) -> float:
     """Read a number of tokens or requests: 1500, 20e6, 300k, 1.2M."""
-    word = str(text).strip().lower().replace("_", "").replace(",", "")
+    word = str(text).strip().lower().replace("_", "")
     factor = SUFFIXES.get(word[-1:], 1.0)
     try:
         value = float(word[:-1] if word[-1:] in SUFFIXES else word) * factor
@@ -110,6 +110,9 @@ def _tables_of(revision: str) -> Iterator[Path]:
     from costmodel.prices.book import shipped_dir
 
     home = Path.cwd() if Path("pricing").is_dir() else shipped_dir().parent
+    if revision.startswith("-") or shutil.which("git") is None:
+        message = f"--prices {revision}: no such folder"
+        raise PriceError(message)
     found = subprocess.run(
         ["git", "-C", str(home), "archive", "--format=tar", revision, "pricing"],
         capture_output=True,
@@ -299,10 +302,10 @@ def _calendar(options: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 def _bill(file: Path, option: str, prices: Sequence[str] | None, at: date | None) -> Bill:
     """Return the bill of one option of a scenario file."""
     from costmodel.analysis.compare import bill_of
-    from costmodel.scenario import Scenario
+    from costmodel.scenario import Scenario, book_for
 
     scenario = Scenario.read(file)
-    book = _book(prices, at).with_rates(scenario.people, file.name, scenario.start)
+    book = book_for(scenario, _book(prices, at))
     return bill_of(scenario, scenario.option(option), book)[0]
 
 
@@ -361,11 +364,15 @@ def bill(
 
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    part = path.with_name(path.name + ".part")
+    if path.is_dir():
+        message = f"{path}: is a folder; name a file"
+        raise DataError(message)
+    part = path.with_name(f"{path.name}.part")
     try:
         part.write_text(text, "utf-8")
         part.replace(path)
     except OSError as error:
+        part.unlink(missing_ok=True)
         message = f"{path}: cannot be written ({error.strerror or error})"
         raise DataError(message) from None
 

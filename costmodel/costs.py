@@ -259,6 +259,13 @@ def price(
     return _answer(np.broadcast_to(found.usd, (count,)), shape, index), found
 
 
+def _refuse_negative(**inputs: Any) -> None:
+    for name, value in inputs.items():
+        if value is not None and np.any(~(np.asarray(value, float) >= 0)):
+            message = f"{name} must be >= 0, got {value}"
+            raise PriceError(message)
+
+
 def training_bill(
     provider: str,
     model: str,
@@ -286,10 +293,14 @@ def training_bill(
     """
     book = shipped_book() if book is None else book
     day = today() if on is None else as_date(on, "on")
-    for name, value in {"tokens": tokens, "epochs": epochs, "runs": runs, "hours": hours}.items():
-        if value is not None and np.any(~(np.asarray(value, float) >= 0)):
-            message = f"{name} must be >= 0, got {value}"
-            raise PriceError(message)
+    _refuse_negative(
+        tokens=tokens,
+        epochs=epochs,
+        validation_tokens=validation_tokens,
+        evaluations=evaluations,
+        runs=runs,
+        hours=hours,
+    )
     offer = book.catalog.tuning(
         provider, model, objective=objective, method=method, region=region, mode=mode, on=day
     )
@@ -322,7 +333,7 @@ def training_bill(
         return None if value is None else np.asarray(value, float)[..., None]
 
     encoding = book.catalog.model(provider, model).encoding
-    terms = Terms(book.at(day), Months(day, 1), counted_with=encoding or "o200k_base")
+    terms = Terms(book.at(day), Months(day, 1))
     job = Training(
         name="training",
         model=model,
@@ -333,6 +344,7 @@ def training_bill(
         evaluations=monthly(evaluations),
         hours=monthly(hours),
         offer=offer,
+        counted_with=encoding or "o200k_base",
     )
     found = bill(hosted_training(job, terms), terms.book, terms.months)
     return Bill(found.months, found.lines, terms.book, (*said, *found.assumptions), tuple(warnings))
@@ -458,6 +470,16 @@ def maintenance_cost(
     """
     book = shipped_book() if book is None else book
     day = as_date(start, "start")
+    _refuse_negative(
+        tokens=tokens,
+        epochs=epochs,
+        changes_per_year=changes_per_year,
+        refresh_share=refresh_share,
+        label_hours=label_hours,
+        evaluation_hours=evaluation_hours,
+        migration_hours=migration_hours,
+        double_running_days=double_running_days,
+    )
 
     def wide(value: Any) -> Any:
         return np.asarray(value, float)[..., None] if np.ndim(value) else float(value)

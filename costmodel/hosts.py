@@ -16,38 +16,39 @@ from costmodel.months import HOURS_PER_DAY, Array, Months, Numeric, add_months
 from costmodel.prices.book import Key, PriceBook, PriceRow
 from costmodel.prices.catalog import Model, TuningOffer
 from costmodel.quantities import serving, training, volumes
+from costmodel.quantities.ranges import check_ranges
 from costmodel.quantities.requests import Request, Sizes, Turn
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What every host and approach is told: prices, months and how tokens are counted.
+    """What every host and approach is told: prices and months.
 
     Attributes:
         book: The prices.
         months: The time axis.
-        counted_with: Encoding in which the workload states its tokens.
-        content: Kind of content, for ratios between encodings.
     """
 
     book: PriceBook
     months: Months
-    counted_with: str = "o200k_base"
-    content: str = "english"
 
-    def ratio(self, model: Model) -> tuple[float, tuple[str, ...]]:
-        """Return tokens of the model per token of the workload, and what that assumes."""
-        if not model.encoding:
-            said = f"{model.name}: tokenizer not known, tokens taken as {self.counted_with} counts"
-            return 1.0, (said,)
-        if model.encoding == self.counted_with:
-            return 1.0, ()
-        ratio = self.book.catalog.tokens_per(model.encoding, self.counted_with, self.content)
-        said = (
-            f"{model.name}: {ratio:.3g} tokens of {model.encoding} for each {self.counted_with} "
-            f"token ({self.content}, tokenizers.csv)"
-        )
-        return ratio, (said,)
+
+Ratio = tuple[float, tuple[str, ...]]
+
+
+def tokens_per(model: Model, counted_with: str, content: str, book: PriceBook) -> Ratio:
+    """Return tokens of the model per token of the workload, and what that assumes."""
+    if not model.encoding:
+        said = f"{model.name}: tokenizer not known, tokens taken as {counted_with} counts"
+        return 1.0, (said,)
+    if model.encoding == counted_with:
+        return 1.0, ()
+    ratio = book.catalog.tokens_per(model.encoding, counted_with, content)
+    said = (
+        f"{model.name}: {ratio:.3g} tokens of {model.encoding} for each {counted_with} token "
+        f"({content}, tokenizers.csv)"
+    )
+    return ratio, (said,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,7 @@ class Serving:
     Attributes:
         task: Whose requests they are, blank if there is one task.
         model: Model asked for; the base model of a tuned one.
-        request: What is sent and what comes back, in tokens of the workload's encoding.
+        request: What is sent and what comes back.
         requests: Conversations in a full month, repeated attempts included. [1/month], (..., T)
         active: Share of the month in which they come. [1], shape (..., T)
         since, until: First day, and first day no more.
@@ -92,7 +93,8 @@ class Training:
     Attributes:
         name: Approach (and task) they are for.
         model: Base model.
-        tokens: Tokens of the training set, in the workload's encoding. [token]
+        tokens: Tokens of the training set. [token]
+        counted_with, content: Encoding in which they are counted, and kind of content.
         epochs: Passes over it; None = the provider's default.
         runs: Runs in each month. [1/month], shape (..., T)
         validation_tokens, evaluations: Validation set and passes over it.
@@ -110,6 +112,8 @@ class Training:
     evaluations: Numeric = 0.0
     hours: Numeric | None = None
     offer: TuningOffer | None = None
+    counted_with: str = "o200k_base"
+    content: str = "english"
     phase: str = "build"
     cause: str = ""
 
@@ -133,6 +137,15 @@ def check_window(model: Model, calls: Sequence[Turn]) -> None:
         raise ScenarioError(message)
 
 
+def _counted(item: Serving, model: Model, book: PriceBook) -> tuple[list[Turn], tuple[str, ...]]:
+    """Return the calls of a conversation in the model's own tokens, and what that assumes."""
+    request = item.request
+    ratio, said = tokens_per(model, request.counted_with, request.content, book)
+    calls = request.scaled(ratio).calls()
+    check_window(model, calls)
+    return calls, said
+
+
 def hosted_training(job: Training, terms: Terms) -> Iterator[Quantity]:
     """Count what a provider bills for training runs."""
     offer = job.offer
@@ -140,7 +153,7 @@ def hosted_training(job: Training, terms: Terms) -> Iterator[Quantity]:
         message = f"{job.name}: no tuning offer to train {job.model!r} under"
         raise ScenarioError(message)
     model = terms.book.catalog.model(offer.provider, job.model)
-    ratio, said = terms.ratio(model)
+    ratio, said = tokens_per(model, job.counted_with, job.content, terms.book)
     key = Key("finetuning", offer.provider, offer.sku, offer.mode, offer.region)
     line = Line("train", key, "train_mtok", job.phase, job.cause, job.name)
     if offer.unit in ("hour", "gpu_hour"):
@@ -200,6 +213,10 @@ class Host:
     provider: str
     region: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse numbers out of range."""
+        check_ranges(self)
+
     def serve(self, servings: Sequence[Serving], terms: Terms) -> Iterator[Quantity]:
         """Pool the requests of each deployment and count what is billed."""
         raise NotImplementedError
@@ -254,10 +271,7 @@ class PerToken(Host):
         sku = self._sku(item, terms)
         key = book.key(Key("inference", self.provider, sku, self.mode, self.region))
         model = book.catalog.model(self.provider, sku)
-        ratio, said = terms.ratio(model)
-        calls = item.request.scaled(ratio).calls()
-        check_window(model, calls)
-
+        calls, said = _counted(item, model, book)
         conversations = np.asarray(item.requests * item.active, float)
         cached = item.caching and book.sells(key, "cached_input_mtok")
         prefixes = [_cacheable(call.prefix, model) if cached else np.zeros(1) for call in calls]
@@ -384,11 +398,11 @@ class _Capacity(Host):
     ) -> tuple[Array, Array, tuple[str, ...]]:
         """Return tokens per hour of a pool, replicas at the peak, and what that assumes."""
         speed, peak = self._measured()
-        ratio, said = terms.ratio(model)
+        said: tuple[str, ...] = ()
         tokens = np.zeros(terms.months.count)
         for item in pool:
-            calls = item.request.scaled(ratio).calls()
-            check_window(model, calls)
+            calls, counted = _counted(item, model, terms.book)
+            said += counted
             per_request = sum((call.mean + call.output for call in calls), np.zeros(1))
             tokens = tokens + item.requests * per_request / terms.months.hours
         replicas = serving.replicas_needed(tokens, peak, speed, self.min_replicas)
@@ -461,11 +475,11 @@ class Dedicated(_Capacity):
             if not rows:
                 message = f"{self.provider} has no instance {self.instance!r} with {self.gpu}"
                 raise PriceError(message)
-        rows = [row for row in rows if _holds(row, terms.months.start)] or rows
 
         def one_replica(row: PriceRow) -> float:
             count = math.ceil(self.gpus_per_replica / float(row.facts["gpu_count"]))
-            return count * float(row.facts["price_per_hour"])
+            usd = terms.book.price_on(row.key, "instance_hour", terms.months.start)
+            return math.inf if math.isnan(usd) else count * usd
 
         best = min(rows, key=one_replica)
         said = f"{self.kind} host: {best.key} ({best.where})"
@@ -474,10 +488,6 @@ class Dedicated(_Capacity):
     def market_of(self) -> str:
         """Return the market whose prices hold."""
         return self.market
-
-
-def _holds(row: PriceRow, day: date) -> bool:
-    return (row.effective_from or date.min) <= day < (row.effective_to or date.max)
 
 
 @dataclass(frozen=True)
@@ -517,7 +527,8 @@ class Rented(Dedicated):
             )
             raise ScenarioError(message)
         row, said = self._rental(terms)
-        ratio, counted = terms.ratio(self.model(job.model, terms.book))
+        model = self.model(job.model, terms.book)
+        ratio, counted = tokens_per(model, job.counted_with, job.content, terms.book)
         epochs = DEFAULT_EPOCHS if job.epochs is None else job.epochs
         if job.epochs is None:
             said += (f"{job.name}: {DEFAULT_EPOCHS:g} epochs taken",)
@@ -563,57 +574,71 @@ class Provisioned(_Capacity):
 
     def serve(self, servings: Sequence[Serving], terms: Terms) -> Iterator[Quantity]:
         """Pool the tasks on each base model, then buy whole units for whole terms."""
+        bought: dict[Line, list[tuple[Serving, Array]]] = {}
         for pool in self._pools(servings):
-            model = terms.book.catalog.model(self.provider, pool[0].model)
+            first = pool[0]
+            model = terms.book.catalog.model(self.provider, first.model)
             term = f"{self.commitment_months} months"
             key = terms.book.key(Key("provisioned", self.provider, model.name, term, self.region))
             if self.units is None and not self.commitment_months:
                 yield from self._standing(key, "unit_hour", pool, 1.0, model, terms)
                 continue
-            if self.units is None:
-                _, units, said = self._load(pool, model, terms)
-            else:
-                units, said = serving.whole(self.units) * np.ones(terms.months.count), ()
-            first = pool[0]
             line = Line("serve", key, "unit_hour", first.phase, first.cause)
-            if not self.commitment_months:
-                yield measure(
-                    line,
-                    serving.capacity_hours,
-                    units=units,
-                    hours=terms.months.hours,
-                    active=first.active * np.asarray(self.deployed_share),
-                )
+            if self.units is None:
+                _, units, _ = self._load(pool, model, terms)
+            else:
+                units = serving.whole(self.units) * np.ones(terms.months.count)
+            if self.commitment_months:
+                # a unit bought for one purpose serves every other until its term ends
+                line = Line("commit", key, "unit_hour", "serve")
+                bought.setdefault(line, []).append((first, units))
                 continue
-            for quantity in _commitments(line, units, first, self.commitment_months, terms):
-                yield replace(quantity, assumptions=said)
+            yield measure(
+                line,
+                serving.capacity_hours,
+                units=units,
+                hours=terms.months.hours,
+                active=first.active * np.asarray(self.deployed_share),
+            )
+        for line, needs in bought.items():
+            yield from _commitments(line, needs, self.commitment_months, terms.months)
 
 
 def _commitments(
-    line: Line, units: Array, first: Serving, term: int, terms: Terms
+    line: Line, needs: Sequence[tuple[Serving, Array]], term: int, months: Months
 ) -> Iterator[Quantity]:
-    """Buy units when they are needed, each for a whole term, whatever happens to the model."""
-    months = terms.months
-    terms_bought: list[tuple[Array, date]] = []
+    """Buy units when they are needed, each for a whole term, whatever happens to the model.
+
+    Args:
+        line: What is bought.
+        needs: Who needs units from when to when, and how many in each month.
+        term: Length of a term. [month]
+        months: The time axis.
+    """
+    held: list[tuple[Array, date]] = []
     for month in range(months.count):
-        start = max(months.bounds[month].item(), first.since)
-        stop = min(months.bounds[month + 1].item(), first.until)
-        lapses = {end for _, end in terms_bought if start < end < stop}
-        for day in sorted({start, *lapses} if start < stop else lapses):
-            held = sum((bought for bought, end in terms_bought if day < end), np.zeros(()))
-            bought = np.maximum(units[..., month] - held, 0.0)
+        begin, end = months.bounds[month].item(), months.bounds[month + 1].item()
+        days = {max(begin, who.since) for who, _ in needs if max(begin, who.since) < end}
+        days |= {lapse for _, lapse in held if begin < lapse < end}
+        for day in sorted(days):
+            needed = sum(
+                (units[..., month] for who, units in needs if who.since <= day < who.until),
+                np.zeros(()),
+            )
+            has = sum((bought for bought, lapse in held if day < lapse), np.zeros(()))
+            bought = np.maximum(needed - has, 0.0)
             if not np.any(bought > 0):
                 continue
-            end = add_months(day, term)
-            terms_bought.append((bought, end))
+            lapse = add_months(day, term)
+            held.append((bought, lapse))
             quantity = measure(
-                replace(line, activity="commit", detail=f"from {day}"),
+                replace(line, detail=f"from {day}"),
                 serving.committed_hours,
                 units=bought[..., None],
                 hours=months.hours,
-                within_term=months.between(day, end),
+                within_term=months.between(day, lapse),
             )
-            beyond = max((end - max(months.end, day)).days, 0) * HOURS_PER_DAY * bought
+            beyond = max((lapse - max(months.end, day)).days, 0) * HOURS_PER_DAY * bought
             yield replace(quantity, bought_on=day, beyond=beyond)
 
 

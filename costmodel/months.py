@@ -36,10 +36,12 @@ def as_date(value: Any, what: str = "date") -> date:
     if isinstance(value, np.datetime64):
         value = str(value.astype("datetime64[D]"))
     try:
-        return date.fromisoformat(str(value).strip()[:10])
+        if isinstance(value, str):
+            return datetime.fromisoformat(value.strip()).date()
     except ValueError:
-        message = f"{what} must be a date like 2026-12-01, got {value!r}"
-        raise DataError(message) from None
+        pass
+    message = f"{what} must be a date like 2026-12-01, got {value!r}"
+    raise DataError(message)
 
 
 def add_months(day: date, months: int) -> date:

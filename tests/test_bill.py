@@ -324,3 +324,10 @@ def test_what_cannot_be_explained_is_refused(found: cm.Bill) -> None:
 def test_every_price_used_is_named_once(found: cm.Bill) -> None:
     used = {(row.key.sku, meter): usd for row, meter, usd in found.used_rows()}
     assert used == {("mini-1", "input_mtok"): 0.4, ("16B-69B:sft:lora", "train_mtok"): 1.5}
+
+
+def test_scenarios_made_at_once_can_be_explained(example_book: cm.PriceBook) -> None:
+    amounts = np.array([[100.0], [200.0]]) * np.ones(3)
+    quantity = measure(SERVE, volumes.request_mtok, amounts * 1e3, 1_000)
+    (record,) = bill([quantity], example_book, WINTER).explain()
+    assert record["cost_usd"] == pytest.approx([40, 80])

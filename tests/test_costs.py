@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 import costmodel as cm
 from costmodel.analysis.compare import bill_of
+from costmodel.errors import CostModelError
 
 DAY = "2026-12-01"
 counts = st.integers(0, 60_000)
@@ -127,9 +129,7 @@ def test_providers_models_and_modes_may_be_mixed(example_book: cm.PriceBook) -> 
         },
         index=[7, 8, 9, 10],
     )
-    costs = usd(
-        example_book, frame["provider"], frame["model"], input_tokens=frame["tokens"]
-    )
+    costs = usd(example_book, frame["provider"], frame["model"], input_tokens=frame["tokens"])
     # $0.40, $0.50, $0.60 per Mtok, and $2.50 above the tier
     assert costs.to_dict() == pytest.approx({7: 0.0004, 8: 0.0005, 9: 0.0006, 10: 0.5})
 
@@ -299,6 +299,14 @@ def test_small_jobs_cost_the_minimum_each(example_book: cm.PriceBook) -> None:
         ({"tokens": -1}, "tokens must be >= 0, got -1"),
         ({"epochs": -1}, "epochs must be >= 0, got -1"),
         ({"epochs": float("nan")}, "epochs must be >= 0, got nan"),
+        (
+            {"provider": "other", "validation_tokens": -1e6, "evaluations": 1},
+            "validation_tokens must be >= 0",
+        ),
+        (
+            {"provider": "other", "validation_tokens": 1e6, "evaluations": -5},
+            "evaluations must be >= 0",
+        ),
         ({"method": "qlora"}, "with full or lora, not with 'qlora'"),
         ({"objective": "dpo"}, "objective 'sft', not 'dpo'"),
         ({"model": "large-1"}, "example does not tune 'large-1'"),
@@ -350,13 +358,21 @@ def test_a_retirement_is_part_of_the_upkeep(example_book: cm.PriceBook) -> None:
     assert causes["retirement"] == pytest.approx([0, 2_400 + 6 + 240, *[0] * 10])
 
 
-def test_double_running_pays_the_hourly_fee_twice(
-    example_book: cm.PriceBook,
-) -> None:
-    facts = KEEP | {"double_running_days": 14}
-    causes = cm.maintenance_cost("other", "mini-1", **facts, book=example_book)
-    # nothing retires at `other`
-    assert "retirement" not in causes
+def test_double_running_pays_the_hourly_fee_twice(example_dir: Path, tmp_path: Path) -> None:
+    said = "https://example.com,2026-11-01"
+    (tmp_path / "models.csv").write_text(
+        "provider,model,retires,retires_kind,replaced_by,source,verified_on\n"
+        f"other,hourly-1,2027-02-01,announced,mini-1,{said}\n"
+    )
+    (tmp_path / "finetuning.csv").write_text(
+        "provider,model,objective,method,unit,price,serves_as,hosting_per_hour,source,verified_on\n"
+        f"other,hourly-1,sft,lora,mtok_epoch,5,hourly-1,1.7,{said}\n"
+    )
+    book = cm.PriceBook.read(example_dir, tmp_path, shipped=False)
+    facts = KEEP | {"evaluation_hours": 0.0, "migration_hours": 0.0}
+    causes = cm.maintenance_cost("other", "hourly-1", **facts, book=book)
+    # 14 days of January x 24 h x $1.70 beside the old one; 3 Mtok x $5 of training in February
+    assert causes["retirement"][:3] == pytest.approx([0, 14 * 24 * 1.7, 15])
 
 
 def test_the_upkeep_of_a_tune_that_ends_has_no_price(example_book: cm.PriceBook) -> None:
@@ -422,6 +438,12 @@ def test_the_same_scenario_has_the_same_upkeep(
     assert sum(float(np.sum(cost)) for cost in causes.values()) == pytest.approx(total)
 
 
+@pytest.mark.parametrize("name", ["tokens", "label_hours", "evaluation_hours", "changes_per_year"])
+def test_upkeep_of_less_than_nothing_is_refused(example_book: cm.PriceBook, name: str) -> None:
+    with pytest.raises(CostModelError, match=rf"{name} must be >= 0, got -1"):
+        cm.maintenance_cost("example", "mini-1", **(KEEP | {name: -1.0}), book=example_book)
+
+
 def test_existing_customers_are_asked_for_their_upkeep_too(example_book: cm.PriceBook) -> None:
     causes = cm.maintenance_cost("example", "veteran-1", **KEEP, book=example_book)
     assert causes["drift"].sum() == pytest.approx(12 * 240)
@@ -432,9 +454,7 @@ def test_existing_customers_are_asked_for_their_upkeep_too(example_book: cm.Pric
 
 def test_importing_costs_little() -> None:
     code = "import costmodel, sys; print(*sorted({'numpy', 'pandas', 'scipy'} & set(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 
 

@@ -124,9 +124,7 @@ def test_1_independent_parts_add_mean_and_variance(example_book: cm.PriceBook) -
 
 
 def a_job(name: str, epochs: float) -> Training:
-    return Training(
-        name=name, model="mix-47b", tokens=418_000.0, epochs=epochs, runs=np.ones(1)
-    )
+    return Training(name=name, model="mix-47b", tokens=418_000.0, epochs=epochs, runs=np.ones(1))
 
 
 def test_2_three_small_jobs_pay_three_minimums(example_book: cm.PriceBook) -> None:
@@ -242,9 +240,7 @@ def committed(
     book: cm.PriceBook, *, months: int = 12, host: Host | None = None
 ) -> tuple[cm.Bill, cm.Comparison]:
     host = host or cm.Provisioned(EXAMPLE, commitment_months=6, units=2)
-    option = an_option(
-        "units", "old-1", host, cm.Stage("new-1", cm.PerToken(EXAMPLE))
-    )
+    option = an_option("units", "old-1", host, cm.Stage("new-1", cm.PerToken(EXAMPLE)))
     workload = cm.Workload(1_000_000, {"question": 100, "answer": 50})
     scenario = a_scenario(workload, option, start=date(2027, 1, 1), months=months)
     found = cm.compare(scenario, book)
@@ -450,9 +446,7 @@ def conversation(
 def tokens(found: cm.Bill) -> dict[str, float]:
     """Return tokens per conversation by meter, of a million conversations."""
     return {
-        meter: float(
-            sum(np.sum(line.amount) for line in found.lines if line.meter == meter)
-        )
+        meter: float(sum(np.sum(line.amount) for line in found.lines if line.meter == meter))
         for meter in ("input_mtok", "cached_input_mtok", "output_mtok")
     }
 
@@ -475,9 +469,7 @@ def test_7_a_conversation_is_the_sum_of_its_requests(example_book: cm.PriceBook)
         conversation(example_book, turns=1, parts=PARTS | {"history": 300 * k}) for k in range(6)
     ]
     assert float(whole.total) == pytest.approx(sum(float(one.total) for one in singles))
-    summed = {
-        meter: sum(tokens(one)[meter] for one in singles) for meter in tokens(whole)
-    }
+    summed = {meter: sum(tokens(one)[meter] for one in singles) for meter in tokens(whole)}
     assert tokens(whole) == pytest.approx(summed)
 
 
@@ -659,9 +651,7 @@ ALL_KINDS = (
     tuned("successor", SUCCESSOR),
     tuned("in place", SUCCESSOR, in_place=date(2025, 6, 1)),
     an_option("floor", "floor-1", cm.PerToken(EXAMPLE), success_rate=0.9),
-    an_option(
-        "later", "small-1", cm.PerToken(EXAMPLE), live_after=3, until_then="prompting"
-    ),
+    an_option("later", "small-1", cm.PerToken(EXAMPLE), live_after=3, until_then="prompting"),
     cm.Mix("router", shares={"cached": 0.7, "prompting": 0.3}, escalate={"dedicated": 0.1}),
 )
 

@@ -15,7 +15,8 @@ from costmodel.errors import CostModelError, PriceError, ScenarioError
 from costmodel.months import Array, Numeric
 from costmodel.prices.book import PriceBook
 from costmodel.quantities import outcomes
-from costmodel.scenario import Event, InfeasibleError, Mix, Option, Plan, Scenario, plan
+from costmodel.quantities.volumes import growing
+from costmodel.scenario import Event, InfeasibleError, Mix, Option, Plan, Scenario, book_for, plan
 from costmodel.scenario.pins import moved_prices
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Comparison:
             eligible = [
                 result
                 for result in eligible
-                if result.success_rate is not None
+                if result.success_rate
                 and (required is None or result.success_rate >= float(np.mean(required)) - 1e-12)
             ]
         unit = "usd_per_success" if self.rated else "total_usd"
@@ -225,8 +226,7 @@ def compare(scenario: Scenario, book: PriceBook | None = None) -> Comparison:
         ScenarioError: If an option contradicts itself.
     """
     book = PriceBook.read() if book is None else book
-    source = scenario.path.name if scenario.path else "the scenario"
-    priced = book.with_rates(scenario.people, source, scenario.start)
+    priced = book_for(scenario, book)
     results = tuple(_result(scenario, option, priced) for option in scenario.options)
     return Comparison(scenario, results, priced, tuple(moved_prices(scenario, book)))
 
@@ -236,9 +236,18 @@ def bill_of(scenario: Scenario, option: Option | Mix, book: PriceBook) -> tuple[
 
     Raises:
         InfeasibleError: If the option cannot be had over the whole horizon.
+        PriceError: If it names something no table knows; the message names the option.
+        ScenarioError: If it contradicts itself.
     """
-    needs = plan(scenario, option, book)
-    found = bill(needs.quantities, book, scenario.horizon)
+    try:
+        needs = plan(scenario, option, book)
+        found = bill(needs.quantities, book, scenario.horizon)
+    except InfeasibleError:
+        raise
+    except CostModelError as error:
+        kind = PriceError if isinstance(error, PriceError) else ScenarioError
+        message = f"option {option.name!r}: {error}"
+        raise kind(message) from None
     assumptions = tuple(dict.fromkeys((*needs.assumptions, *found.assumptions)))
     warnings = tuple(dict.fromkeys((*needs.warnings, *found.warnings)))
     return Bill(found.months, found.lines, book, assumptions, warnings), needs
@@ -259,23 +268,23 @@ def _result(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Result
             warnings=error.warnings,
             events=error.events,
         )
-    except CostModelError as error:
-        kind = PriceError if isinstance(error, PriceError) else ScenarioError
-        message = f"option {option.name!r}: {error}"
-        raise kind(message) from None
     months = scenario.horizon
-    asked = sum(
-        np.asarray(task.requests * (1 + np.asarray(task.growth)) ** np.arange(months.count)).sum(-1)
-        for task in scenario.all_tasks
-    )
-    per_request = np.where(asked > 0, found.total / np.where(asked > 0, asked, 1.0), np.nan)
+    tasks = scenario.all_tasks
+    asked = [growing(t.requests, t.growth, months.count).sum(axis=-1) for t in tasks]
+    requests = sum(asked, np.zeros(()))
+    some = np.where(requests > 0, requests, 1.0)
+    per_request = np.where(requests > 0, found.total / some, np.nan)
     per_success, rate = None, None
     if option.success_rate is not None:
         rate = float(np.mean(option.success_rate))
-        work = scenario.workload
-        per_success = outcomes.usd_per_success(
-            per_request, option.success_rate, work.retries, work.failure_usd
-        )
+        # what each request costs with its share of the damage, over the share that succeeds
+        shares = [
+            (n / some, outcomes.success(option.success_rate, t.retries), t.failure_usd)
+            for n, t in zip(asked, tasks, strict=True)
+        ]
+        damage = sum((share * (1 - won) * usd for share, won, usd in shares), np.zeros(()))
+        succeeding = sum((share * won for share, won, _ in shares), np.zeros(()))
+        per_success = outcomes.per_outcome(per_request + damage, succeeding)
     return Result(
         option.name,
         provider,

@@ -282,6 +282,8 @@ class PriceBook:
             skus={provider: frozenset(names) for provider, names in skus.items()},
         )
         _check_names(catalog, tables)
+        for provider in catalog.providers:
+            catalog.spellings(provider)
         rates = _rates(tables["fx"])
         entries: list[tuple[tuple[Any, ...], PriceRow, dict[str, float]]] = []
         for name in PRICE_TABLES:
@@ -592,6 +594,14 @@ class PriceBook:
         """Return the rows of a key in order of precedence, the strongest last."""
         return self.rows[self._groups[self.key(key)]]
 
+    def price_on(self, key: Key, meter: str, day: date) -> float:
+        """Return the base price of one unit on a day, nan if there is none. [US$]"""
+        group = self._groups[self.key(key)]
+        one = np.ones(1, np.int64)
+        length = one * (group.stop - group.start)
+        (row,) = self._select(one * group.start, length, one * _days(day, 0), np.ones(1), one * 0)
+        return math.nan if row < 0 else self.unit_usd(int(row), meter)
+
     def products(self) -> list[Key]:
         """Return the keys of `retrieval.csv`."""
         return [key for key in self._groups if key.table == "retrieval"]
@@ -628,7 +638,7 @@ class PriceBook:
     # other tables, other days
 
     def rentals(self, provider: str, gpu: str, market: str, region: str = "") -> list[PriceRow]:
-        """Return the instances of a GPU that a provider rents out.
+        """Return the instances of a GPU that a provider rents out, one row of each.
 
         Raises:
             PriceError: If there is none.
@@ -646,7 +656,7 @@ class PriceBook:
             asked = " ".join([market, region]).strip()
             message = f"{provider} does not rent out {name} as {asked!r}{nearest('', sold)}"
             raise PriceError(message)
-        return fitting
+        return list({row.key: row for row in fitting}.values())
 
     def _kept(self, keep: Sequence[int]) -> list[PriceRow]:
         """Return some of the rows, contract rows pointing to the new place of their list row."""
@@ -801,6 +811,10 @@ def _check_names(catalog: Catalog, tables: Mapping[str, Sequence[Record]]) -> No
             raise PriceError(message)
 
 
+def _model(row: PriceRow) -> str:
+    return str(row.facts.get("model", ""))
+
+
 Entry = tuple[tuple[Any, ...], PriceRow, dict[str, float]]
 
 
@@ -822,12 +836,13 @@ def _overridden(
             raise PriceError(message)
         sku = row["model"]
         if sku and row["provider"] in catalog.providers:
-            sku = catalog.name(row["provider"], sku)
+            # else it names a size band, a product or an instance
+            sku = catalog.spellings(row["provider"]).get(sku, sku)
         hits = [
             entry
             for entry in entries
             if entry[1].key.provider == row["provider"]
-            and sku in ("", entry[1].key.sku, entry[1].key.sku.split(":")[0])
+            and sku in ("", entry[1].key.sku, entry[1].key.sku.split(":")[0], _model(entry[1]))
             and row["mode"] in ("", entry[1].key.mode)
             and row["region"] in ("", entry[1].key.region)
             and (not row["meter"] or not math.isnan(entry[2].get(row["meter"], math.nan)))
@@ -837,9 +852,9 @@ def _overridden(
                 filter(None, (row["provider"], row["model"], row["mode"], row["meter"]))
             )
             known = {entry[1].key.provider for entry in entries}
-            message = f"{where}: overrides nothing: no price row for {wanted!r}" + (
-                nearest(row["provider"], known) if row["provider"] not in known else ""
-            )
+            skus = {e[1].key.sku for e in entries if e[1].key.provider == row["provider"]}
+            hint = nearest(row["model"], skus) if skus else nearest(row["provider"], known)
+            message = f"{where}: overrides nothing: no price row for {wanted!r}{hint}"
             raise PriceError(message)
         for order, listed, prices in hits:
             meters = (

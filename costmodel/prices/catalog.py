@@ -171,6 +171,14 @@ class Catalog:
             raise PriceError(message)
         return provider
 
+    def spellings(self, provider: str) -> Mapping[str, str]:
+        """Return every spelling of a provider's models, and the name in the tables it stands for.
+
+        Raises:
+            PriceError: If an alias stands for two models.
+        """
+        return self._names[self.check_provider(provider)]
+
     def name(self, provider: str, model: str) -> str:
         """Return the name a model has in the tables, whatever way it is spelt.
 

@@ -53,5 +53,18 @@ def usd_per_success(
     0.08947
     """
     share = success(success_rate, retries)
-    with np.errstate(divide="ignore"):
-        return np.asarray((usd_per_request + (1.0 - share) * failure_usd) / share, float)
+    return per_outcome(usd_per_request + (1.0 - share) * failure_usd, share)
+
+
+def per_outcome(usd: Numeric, succeeding: Numeric) -> Array:
+    """Spread the cost of all requests over those that succeed.
+
+    Args:
+        usd: Cost of a request, damage included. [US$]
+        succeeding: Share of the requests that succeed in the end. [1]
+
+    Returns:
+        Cost of one successful outcome, infinite if nothing succeeds. [US$]
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.asarray(usd, float) / succeeding, float)

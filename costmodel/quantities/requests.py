@@ -79,11 +79,15 @@ class Request:
         parts: Its parts in order.
         turns: Calls to the model in one conversation; call k carries the history of k - 1 turns.
         stable_history: Whether earlier turns are cached like a stable part.
+        counted_with: Encoding in which its tokens are counted.
+        content: Kind of content, for ratios between encodings.
     """
 
     parts: tuple[Part, ...]
     turns: int = 1
     stable_history: bool = False
+    counted_with: str = "o200k_base"
+    content: str = "english"
 
     def part(self, name: str) -> Part:
         """Return a part, of no tokens if the request has none of that name."""

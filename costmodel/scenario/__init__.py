@@ -1,7 +1,7 @@
 """A scenario: one workload, the ways to serve it, and what each of them needs month by month."""
 
 from costmodel.scenario.model import Mix, Option, Scenario, Stage, Upkeep, Workload
-from costmodel.scenario.plan import Event, InfeasibleError, Plan, plan
+from costmodel.scenario.plan import Event, InfeasibleError, Plan, book_for, plan
 
 __all__ = [
     "Event",
@@ -13,5 +13,6 @@ __all__ = [
     "Stage",
     "Upkeep",
     "Workload",
+    "book_for",
     "plan",
 ]

@@ -14,10 +14,11 @@ from costmodel.errors import ScenarioError, nearest
 from costmodel.hosts import Host
 from costmodel.months import Months, Numeric
 from costmodel.prices.book import PriceBook
+from costmodel.quantities.ranges import check_ranges
 from costmodel.quantities.requests import PARTS, Part, Request
 
 STABLE_PARTS = ("system", "shots")
-MAX_MONTHS = 240
+YEARS = (2000, 2199)
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,7 @@ class Workload:
             if name not in PARTS:
                 message = f"unknown part {name!r} of a request{nearest(name, PARTS)}"
                 raise ScenarioError(message)
-        sizes = [p.tokens if isinstance(p, Part) else p for p in self.parts.values()]
-        if any(np.any(np.asarray(value, float) < 0) for value in (*sizes, self.requests)):
-            message = "requests and tokens must be >= 0"
-            raise ScenarioError(message)
-        if self.turns < 1:
-            message = f"turns must be at least 1, got {self.turns}"
-            raise ScenarioError(message)
+        check_ranges(self)
 
     def request(self) -> Request:
         """Return the request as stated; system prompt and shots are stable unless it says not."""
@@ -73,7 +68,9 @@ class Workload:
             for name, part in self.parts.items()
         ]
         ordered = sorted(parts, key=lambda part: PARTS.index(part.name))
-        return Request(tuple(ordered), self.turns, self.stable_history)
+        return Request(
+            tuple(ordered), self.turns, self.stable_history, self.counted_with, self.content
+        )
 
 
 @dataclass(frozen=True)
@@ -99,6 +96,10 @@ class Upkeep:
     review_role: str = "domain_expert"
     label_life_months: Numeric = assumed(18.0)
     double_running_days: int = assumed(14)
+
+    def __post_init__(self) -> None:
+        """Refuse numbers out of range."""
+        check_ranges(self)
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,10 @@ class Option:
     live_after: int = 0
     until_then: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse numbers out of range."""
+        check_ranges(self)
+
 
 @dataclass(frozen=True)
 class Mix:
@@ -166,6 +171,7 @@ class Mix:
 
     def __post_init__(self) -> None:
         """Refuse shares that do not add to 1."""
+        check_ranges(self)
         total = sum((np.asarray(share, float) for share in self.shares.values()), np.zeros(1))
         if not np.allclose(total, 1.0):
             message = (
@@ -218,8 +224,11 @@ class Scenario:
 
     def __post_init__(self) -> None:
         """Refuse an empty horizon, equal names and references to nothing."""
-        if not 1 <= self.months <= MAX_MONTHS:
-            message = f"months must be between 1 and {MAX_MONTHS}, got {self.months}"
+        check_ranges(self)
+        if not YEARS[0] <= self.start.year <= YEARS[1]:
+            message = (
+                f"start must lie between the years {YEARS[0]} and {YEARS[1]}, got {self.start}"
+            )
             raise ScenarioError(message)
         names = [option.name for option in self.options]
         for name in names:
@@ -236,6 +245,18 @@ class Scenario:
                 if isinstance(other, Mix) or name == option.name:
                     message = f"option {option.name!r} refers to {name!r}, which is no plain option"
                     raise ScenarioError(message)
+            self._check_waiting(option)
+
+    def _check_waiting(self, option: Option | Mix) -> None:
+        """Refuse options that wait for each other in a circle."""
+        waited = [option.name]
+        while isinstance(option, Option) and option.until_then:
+            option = self.option(option.until_then)
+            if option.name in waited:
+                circle = " -> ".join(repr(name) for name in [*waited, option.name])
+                message = f"options wait for each other: {circle}"
+                raise ScenarioError(message)
+            waited.append(option.name)
 
     @property
     def horizon(self) -> Months:

@@ -7,7 +7,7 @@ import math
 from costmodel.bill import bill
 from costmodel.prices.book import PriceBook, PriceRow
 from costmodel.scenario.model import Pin, Scenario
-from costmodel.scenario.plan import InfeasibleError, plan
+from costmodel.scenario.plan import InfeasibleError, book_for, plan
 
 
 def pin_key(row: PriceRow) -> str:
@@ -25,7 +25,7 @@ def pin_key(row: PriceRow) -> str:
 def pins_of(scenario: Scenario, book: PriceBook) -> tuple[Pin, ...]:
     """Return every unit price that the bills of a scenario rest on."""
     pins: dict[tuple[str, str], Pin] = {}
-    book = book.with_rates(scenario.people, "the scenario", scenario.start)
+    book = book_for(scenario, book)
     for option in scenario.options:
         try:
             found = bill(plan(scenario, option, book).quantities, book, scenario.horizon)
@@ -56,5 +56,11 @@ def moved_prices(scenario: Scenario, book: PriceBook) -> list[str]:
             moved.append(f"price of {pin.key} {pin.meter} was ${pin.usd:g}, is no longer used")
         elif not math.isclose(usd, pin.usd, rel_tol=1e-9):
             moved.append(f"price of {pin.key} {pin.meter} was ${pin.usd:g}, is ${usd:g}")
+    pinned = {(pin.key, pin.meter) for pin in scenario.pins}
+    bases = {(pin.key.partition(" from ")[0], pin.meter) for pin in scenario.pins}
+    for (key, meter), usd in now.items():
+        base, dated, _ = key.partition(" from ")
+        if dated and (key, meter) not in pinned and (base, meter) in bases:
+            moved.append(f"price of {key} {meter} is new: ${usd:g}")
     since = f" since {scenario.pinned_on}" if scenario.pinned_on else ""
     return [f"prices have moved{since}: {len(moved)}", *moved] if moved else []

@@ -11,7 +11,7 @@ import numpy as np
 
 from costmodel.approaches import Approach, Occasion, Site, person_hours
 from costmodel.bill import Line, Quantity
-from costmodel.errors import PriceError, ScenarioError
+from costmodel.errors import PriceError, ScenarioError, nearest
 from costmodel.hosts import Host, PerToken, Serving, Terms, Training
 from costmodel.months import Array, Numeric, add_months
 from costmodel.prices.book import PriceBook
@@ -83,6 +83,7 @@ class _Draft:
 
     scenario: Scenario
     terms: Terms
+    success_rate: Numeric | None
     servings: dict[Host, list[Serving]] = field(default_factory=dict)
     fixed: dict[tuple[str, int, Line], Quantity] = field(default_factory=dict)
     usage: list[Quantity] = field(default_factory=list)
@@ -93,6 +94,32 @@ class _Draft:
     @property
     def book(self) -> PriceBook:
         return self.terms.book
+
+
+def book_for(scenario: Scenario, book: PriceBook) -> PriceBook:
+    """Return the book with the scenario's own hourly rates laid over it.
+
+    Raises:
+        ScenarioError: If a rate is for a role that nobody has, or a provider is unknown.
+    """
+    where = scenario.path.name if scenario.path else "the scenario"
+    roles = {row.key.sku for row in book.rows if row.key.table == "labour"}
+    roles.add(scenario.upkeep.review_role)
+    for option in scenario.options:
+        for stage in option.stages if isinstance(option, Option) else ():
+            for approach in stage.approaches.values():
+                names = [entry.name for entry in fields(approach)]
+                roles |= {getattr(approach, n) for n in names if n in ("role", "label_role")}
+    for role in scenario.people:
+        if role not in roles:
+            message = f"{where} [people]: no approach has a role {role!r}{nearest(role, roles)}"
+            raise ScenarioError(message)
+    for provider in scenario.existing_customer:
+        if provider not in book.catalog.providers:
+            known = nearest(provider, book.catalog.providers)
+            message = f"{where} existing_customer: unknown provider {provider!r}{known}"
+            raise ScenarioError(message)
+    return book.with_rates(scenario.people, where, scenario.start)
 
 
 def plan(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Plan:
@@ -107,13 +134,10 @@ def plan(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Plan:
         InfeasibleError: If the option cannot be had over the whole horizon.
         PriceError: If it names something no table knows.
     """
-    first = scenario.workload
-    terms = Terms(book, scenario.horizon, first.counted_with, first.content)
-    draft = _Draft(scenario, terms)
-    rate = option.success_rate
-    attempts = 1.0 if rate is None else outcomes.attempts(rate, first.retries)
+    terms = Terms(book, scenario.horizon)
+    draft = _Draft(scenario, terms, option.success_rate)
     try:
-        _draft_all(draft, option, attempts)
+        _draft_all(draft, option)
     except InfeasibleError as error:
         error.warnings = tuple(dict.fromkeys(draft.warnings))
         error.events = _sorted(draft.events)
@@ -123,7 +147,7 @@ def plan(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Plan:
     for host, servings in draft.servings.items():
         served += host.serve(servings, terms)
     draft.assumptions += _guesses("upkeep", scenario.upkeep)
-    if rate is not None:
+    if option.success_rate is not None:
         draft.assumptions.append("success rates as stated in the scenario")
     return Plan(
         (*served, *quantities),
@@ -137,7 +161,7 @@ def _sorted(events: list[Event]) -> tuple[Event, ...]:
     return tuple(sorted(set(events), key=lambda event: (event.day, event.what)))
 
 
-def _draft_all(draft: _Draft, option: Option | Mix, attempts: Numeric) -> None:
+def _draft_all(draft: _Draft, option: Option | Mix) -> None:
     """Add an option, or all members of a mix."""
     scenario, last = draft.scenario, draft.terms.months.end
     if isinstance(option, Mix):
@@ -146,9 +170,9 @@ def _draft_all(draft: _Draft, option: Option | Mix, attempts: Numeric) -> None:
             share = np.asarray(option.shares.get(name, 0.0)) + option.escalate.get(name, 0.0)
             member = scenario.option(name)
             assert isinstance(member, Option)
-            _draft_option(draft, member, attempts * share, last)
+            _draft_option(draft, member, share, last)
     else:
-        _draft_option(draft, option, attempts, last)
+        _draft_option(draft, option, 1.0, last)
 
 
 def _guesses(name: str, item: Any) -> Iterator[str]:
@@ -166,7 +190,12 @@ def _draft_option(
 ) -> None:
     """Add an option up to a day, and what serves until it is live."""
     live = min(add_months(draft.scenario.start, option.live_after), last)
-    if option.until_then:
+    if live >= last:
+        message = (
+            f"option {option.name!r} goes live after the horizon, in month {option.live_after}"
+        )
+        raise InfeasibleError(message)
+    if option.until_then and live > draft.scenario.start:
         before = draft.scenario.option(option.until_then)
         assert isinstance(before, Option)
         _draft_option(draft, before, scale, live, f"{role} before")
@@ -344,7 +373,9 @@ def _draft_span(draft: _Draft, option: Option, span: _Span, scale: Numeric, plac
     active = months.between(span.since, span.until)
     for task in scenario.all_tasks:
         request = _reshaped(task, option, span.stage)
-        requests = volumes.growing(task.requests, task.growth, months.count) * scale
+        rate = draft.success_rate
+        attempts = 1.0 if rate is None else outcomes.attempts(rate, task.retries)
+        requests = volumes.growing(task.requests, task.growth, months.count) * scale * attempts
         serving = Serving(
             task=task.name,
             model=span.stage.model,
@@ -373,6 +404,8 @@ def _draft_span(draft: _Draft, option: Option, span: _Span, scale: Numeric, plac
                 offer=span.offer,
                 requests=requests * task.turns,
                 question_tokens=request.part("question").tokens,
+                counted_with=task.counted_with,
+                content=task.content,
                 active=active,
                 occasions=occasions[name],
             )

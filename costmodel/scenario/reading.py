@@ -15,6 +15,7 @@ from costmodel.approaches import APPROACHES, Approach
 from costmodel.errors import DataError, ScenarioError, nearest
 from costmodel.hosts import HOSTS, Host
 from costmodel.months import as_date
+from costmodel.quantities.ranges import LARGEST, out_of_range
 from costmodel.quantities.requests import PARTS, Part, Size
 from costmodel.scenario.model import (
     STABLE_PARTS,
@@ -28,15 +29,12 @@ from costmodel.scenario.model import (
 )
 
 VERSION = 1
+PIN_KEYS = ("on", "rows")
 T = TypeVar("T")
 Way = tuple[str | int, ...]
 
 HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]#]+?)\s*\]\]?\s*(?:#.*)?$")
 ENTRY = re.compile(r"\s*([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\"[^\"]*\")\s*=")
-
-# numbers that may be negative, and those that are shares of something
-SIGNED = ("growth",)
-SHARES = ("overlap", "monthly_churn", "required_success", "active")
 
 
 @dataclass(frozen=True)
@@ -91,20 +89,21 @@ def _lines(text: str) -> dict[Way, int]:
 
 
 def _number(value: Any, place: _Place) -> float:
-    name = str(place.way[-1])
     if isinstance(value, Mapping):
         message = f"must be one number, got a table {dict(value)}"
         raise place.error(message)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         message = f"must be a number, got {value!r}"
         raise place.error(message)
-    if value < 0 and name not in SIGNED:
-        message = f"must be >= 0, got {value}"
+    if isinstance(value, int) and abs(value) > LARGEST:
+        message = f"must be <= {LARGEST:g}, got a number of {len(str(abs(value)))} digits"
         raise place.error(message)
-    share = name.endswith(("_share", "_rate")) or name in SHARES
-    if share and value > 1:
-        message = f"is a share and must be <= 1, got {value}"
+    if not math.isfinite(value):
+        message = f"must be a number, got {value!r}"
         raise place.error(message)
+    problem = out_of_range(str(place.way[-1]), value)
+    if problem:
+        raise place.error(problem)
     return value
 
 
@@ -230,7 +229,7 @@ def _chosen(kinds: Mapping[str, type[T]], table: Any, place: _Place, what: str) 
     if kind is None:
         message = f"needs kind, one of {', '.join(kinds)}"
         raise place.error(message)
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         message = f"unknown kind of {what} {kind!r}{nearest(str(kind), kinds)}"
         raise place.at("kind").error(message)
     return _made(kinds[kind], entries, place)
@@ -295,7 +294,8 @@ def _scenario(data: dict[str, Any], place: _Place, path: Path) -> Scenario:
     tasks = []
     for k, table in enumerate(_tables(data.get("task", []), place.at("task"))):
         here = place.at("task", k)
-        merged = common | table | {"parts": common.get("parts", {}) | table.get("parts", {})}
+        parts = [_table(x.get("parts", {}), here.at("parts")) for x in (common, table)]
+        merged = common | table | {"parts": parts[0] | parts[1]}
         if "name" not in table:
             message = "needs name"
             raise here.error(message)
@@ -375,6 +375,9 @@ def _option(
     first = _stage(entries, place, approaches, None)
     stages = [first]
     successors = entries.pop("successor", [])
+    if not isinstance(successors, dict | list):
+        message = f"must be a table or a list of tables, got {successors!r}"
+        raise place.at("successor").error(message)
     for k, successor in enumerate([successors] if isinstance(successors, dict) else successors):
         here = place.at("successor") if isinstance(successors, dict) else place.at("successor", k)
         rest = dict(_table(successor, here))
@@ -415,7 +418,7 @@ def _stage(
             message = f"must be a list of names, got {names!r}"
             raise place.at("approaches").error(message)
         for name in names:
-            if name not in approaches:
+            if not isinstance(name, str) or name not in approaches:
                 message = f"no approach {name!r}{nearest(str(name), approaches)}"
                 raise place.at("approaches").error(message)
         chosen = {name: approaches[name] for name in names}
@@ -424,8 +427,16 @@ def _stage(
 
 
 def _pins(table: Mapping[str, Any], place: _Place) -> tuple[Pin, ...]:
+    for key in table:
+        if key not in PIN_KEYS:
+            message = f"unknown key {key!r}{nearest(key, PIN_KEYS)}"
+            raise place.at(key).error(message)
+    rows = table.get("rows", [])
+    if not isinstance(rows, list):
+        message = f"must be a list of tables, got {rows!r}"
+        raise place.at("rows").error(message)
     pins = []
-    for row in table.get("rows", []):
+    for row in rows:
         if not isinstance(row, Mapping) or set(row) != {"key", "meter", "usd"}:
             message = f"rows hold key, meter and usd, got {row!r}"
             raise place.at("rows").error(message)

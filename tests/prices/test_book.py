@@ -75,9 +75,7 @@ def test_a_later_folder_wins_over_a_later_date(layer: Layer, example_dir: Path) 
     assert request_usd(book, "changing-1", "2027-03-22") == pytest.approx(0.70)
 
 
-def test_a_later_folder_changes_training_models_and_labour(
-    layer: Layer, example_dir: Path
-) -> None:
+def test_a_later_folder_changes_training_models_and_labour(layer: Layer, example_dir: Path) -> None:
     own = layer(
         finetuning=(
             "provider,model,objective,method,unit,price,serves_as\n"
@@ -111,9 +109,7 @@ def test_the_folder_in_the_environment_is_a_layer(
 # an endpoint of one's own
 
 
-def test_an_endpoint_of_ones_own_is_a_folder_with_one_file(
-    layer: Layer, example_dir: Path
-) -> None:
+def test_an_endpoint_of_ones_own_is_a_folder_with_one_file(layer: Layer, example_dir: Path) -> None:
     own = layer(
         inference__mine="model,input_per_mtok,output_per_mtok\nour-llama,0.07,0.30\nour-tiny,0.01,0.02"
     )
@@ -255,9 +251,7 @@ def test_a_contract_price_is_billed_and_the_list_price_shown(
     assert by_meter["output_mtok"]["unit_price_usd"] == pytest.approx(25)
 
 
-def test_a_discount_of_a_provider_holds_for_all_it_sells(
-    layer: Layer, example_dir: Path
-) -> None:
+def test_a_discount_of_a_provider_holds_for_all_it_sells(layer: Layer, example_dir: Path) -> None:
     own = layer(overrides="provider,multiplier\nexample,0.5")
     book = cm.PriceBook.read(example_dir, own, shipped=False)
     assert request_usd(book, "large-1") == pytest.approx(2.5)
@@ -578,3 +572,19 @@ def test_own_hourly_rates_replace_those_of_the_table(example_book: cm.PriceBook)
 
     assert rate("annotator") == 18.0
     assert rate("ml_engineer") == 120.0
+
+
+def test_a_contract_price_holds_for_training_whatever_the_model_is_called(
+    layer: Layer, example_dir: Path
+) -> None:
+    own = layer(
+        finetuning=(
+            "provider,model,objective,method,unit,price\nexample,vendor.nova-v1:0,sft,,mtok,2"
+        ),
+        overrides="provider,model,meter,price\nexample,vendor.nova-v1:0,train_mtok,1.5",
+    )
+    book = cm.PriceBook.read(example_dir, own, shipped=False)
+    usd = cm.training_cost(
+        "example", "vendor.nova-v1:0", tokens=1e6, epochs=1, on="2026-12-01", book=book
+    )
+    assert usd == pytest.approx(1.5)

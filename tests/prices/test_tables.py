@@ -241,9 +241,7 @@ def test_a_provider_column_must_agree_with_the_name_of_the_file(folder: Path) ->
 # rows beside each other
 
 
-@pytest.mark.parametrize(
-    "file", [file for file in FILES if file != "overrides.csv"]
-)
+@pytest.mark.parametrize("file", [file for file in FILES if file != "overrides.csv"])
 def test_the_same_key_twice_is_refused(folder: Path, file: str) -> None:
     line = add(folder / file, like=2)
     message = refusal(folder)

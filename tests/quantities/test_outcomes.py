@@ -38,9 +38,7 @@ def test_attempts_are_counted_one_by_one(rate: float, retry: int) -> None:
 
 
 @given(dollars, rates, retries, dollars)
-def test_the_formula_of_the_design(
-    usd: float, rate: float, retry: int, failure: float
-) -> None:
+def test_the_formula_of_the_design(usd: float, rate: float, retry: int, failure: float) -> None:
     share = 1 - (1 - rate) ** (retry + 1)
     by_hand = (usd * share / rate + (1 - share) * failure) / share
     tried = usd * outcomes.attempts(rate, retry)

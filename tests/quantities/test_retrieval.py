@@ -91,6 +91,6 @@ def test_arrays_are_scalars_side_by_side(rows: list[tuple[float, float]]) -> Non
         assert retrieval.stored_mdim(first, second, 768)[k] == retrieval.stored_mdim(
             one, other, 768
         )
-        assert retrieval.stored_gb_days(first, second, 768, 500, 31)[
-            k
-        ] == retrieval.stored_gb_days(one, other, 768, 500, 31)
+        assert retrieval.stored_gb_days(first, second, 768, 500, 31)[k] == retrieval.stored_gb_days(
+            one, other, 768, 500, 31
+        )

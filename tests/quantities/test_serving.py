@@ -29,9 +29,7 @@ def test_replicas_by_hand() -> None:
 
 
 @given(amounts, st.floats(1, 10), amounts)
-def test_replicas_are_enough_and_not_one_too_many(
-    load: float, peak: float, speed: float
-) -> None:
+def test_replicas_are_enough_and_not_one_too_many(load: float, peak: float, speed: float) -> None:
     replicas = float(serving.replicas_needed(load, peak, speed, at_least=0))
     need = load / 3_600 / speed * peak
     assert need - 1e-6 * max(need, 1) <= replicas < need + 1

@@ -28,9 +28,7 @@ def test_growth_by_hand() -> None:
 
 
 @given(amounts, st.floats(-0.2, 0.2), st.integers(2, 36))
-def test_growth_is_the_same_from_month_to_month(
-    start: float, growth: float, count: int
-) -> None:
+def test_growth_is_the_same_from_month_to_month(start: float, growth: float, count: int) -> None:
     figures = volumes.growing(start, growth, count)
     assert figures[1:] / figures[:-1] == pytest.approx(np.full(count - 1, 1 + growth))
 
@@ -75,6 +73,6 @@ def test_arrays_are_scalars_side_by_side(rows: list[tuple[float, float, float]])
         assert volumes.written_mtok(requests, tokens, hit)[k] == volumes.written_mtok(
             one, size, share
         )
-        assert volumes.uncached_mtok(requests, tokens, tokens, hit, 0)[
-            k
-        ] == volumes.uncached_mtok(one, size, size, share, 0)
+        assert volumes.uncached_mtok(requests, tokens, tokens, hit, 0)[k] == volumes.uncached_mtok(
+            one, size, size, share, 0
+        )

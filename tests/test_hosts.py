@@ -1,0 +1,320 @@
+"""Where models run and how that is billed."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import costmodel as cm
+from costmodel.hosts import Host, tokens_per
+from costmodel.months import Array
+
+QUIET = cm.Upkeep(
+    requirement_changes_per_year=0,
+    evaluate_every_months=0,
+    evaluation_cases=0,
+    label_life_months=0,
+    double_running_days=0,
+)
+TUNE = cm.FineTune(examples=1_000, tokens_per_example=500, epochs=1)
+# 744 h x 3,600 s x 1,000 token/s = 2,678.4 Mtok: one replica busy through a month of 31 days
+FULL = 2_678_400.0
+LOAD: dict[str, Any] = {"replica_tokens_per_second": 1_000, "peak_to_mean": 1.0}
+
+
+def billed(
+    book: cm.PriceBook,
+    model: str,
+    host: Host,
+    *,
+    requests: float = FULL,
+    tune: cm.FineTune | None = None,
+    parts: dict[str, Any] | None = None,
+    months: int = 1,
+    growth: float = 0.0,
+    **facts: Any,
+) -> cm.Bill:
+    stage = cm.Stage(model, host, {} if tune is None else {"tune": tune})
+    work = cm.Workload(requests, parts or {"question": 800, "answer": 200}, growth=growth)
+    scenario = cm.Scenario(
+        name="host",
+        start=date(2026, 12, 1),
+        months=months,
+        workload=work,
+        options=(cm.Option("option", (stage,), **facts),),
+        upkeep=QUIET,
+    )
+    return cm.compare(scenario, book).bill("option")
+
+
+def amounts(found: cm.Bill, meter: str, **wanted: str) -> Array:
+    total = np.zeros(found.months.count)
+    for line in found.lines:
+        words = {"activity": line.line.activity, "kind": line.kind, "sku": line.line.key.sku}
+        if line.meter == meter and all(words[name] == word for name, word in wanted.items()):
+            total = total + line.amount
+    return total
+
+
+# prompt caches
+
+
+def test_a_prefix_below_the_minimum_is_not_cached(example_book: cm.PriceBook) -> None:
+    for system, cached in ((1_023, 0), (1_024, 1_024)):
+        found = billed(
+            example_book,
+            "mini-1",
+            cm.PerToken("example"),
+            requests=1e6,
+            parts={"system": system, "question": 100, "answer": 1},
+            cache_hit_share=1.0,
+        )
+        assert amounts(found, "cached_input_mtok").tolist() == [cached]
+        assert amounts(found, "input_mtok").tolist() == [system + 100 - cached]
+
+
+def test_the_hit_share_follows_from_the_rate_of_requests(example_book: cm.PriceBook) -> None:
+    # 7,440 requests in 744 h = 10 an hour; a prefix lives 5 minutes: 1 - e^(-10/12)
+    found = billed(
+        example_book,
+        "mini-1",
+        cm.PerToken("example"),
+        requests=7_440,
+        parts={"system": 2_000, "question": 100, "answer": 1},
+    )
+    hit = 1 - math.exp(-10 * 5 / 60)
+    assert amounts(found, "cached_input_mtok") == pytest.approx([7_440 * 2_000 / 1e6 * hit])
+    assert any("57% of requests find the prompt cache warm" in text for text in found.assumptions)
+
+
+def test_a_miss_is_a_write_where_writes_are_billed(example_book: cm.PriceBook) -> None:
+    # the encoding of writer-1 needs 1.5 tokens for one: 3,000 and 150
+    found = billed(
+        example_book,
+        "writer-1",
+        cm.PerToken("example"),
+        requests=1e6,
+        parts={"system": 2_000, "question": 100, "answer": 1},
+        cache_hit_share=0.75,
+    )
+    assert amounts(found, "cached_input_mtok").tolist() == [2_250]
+    assert amounts(found, "cache_write_mtok").tolist() == [750]
+    assert amounts(found, "input_mtok").tolist() == [150]
+
+
+def test_caching_can_be_switched_off(example_book: cm.PriceBook) -> None:
+    found = billed(
+        example_book,
+        "mini-1",
+        cm.PerToken("example"),
+        requests=1e6,
+        parts={"system": 2_000, "question": 100, "answer": 1},
+        caching=False,
+    )
+    assert amounts(found, "cached_input_mtok").tolist() == [0]
+    assert amounts(found, "input_mtok").tolist() == [2_100]
+
+
+def test_tokens_spent_thinking_are_output(example_book: cm.PriceBook) -> None:
+    found = billed(
+        example_book, "mini-1", cm.PerToken("example"), requests=1e6, thinking_tokens=300
+    )
+    assert amounts(found, "output_mtok").tolist() == [500]
+
+
+# modes, regions, fees
+
+
+def test_a_mode_and_a_region_have_their_prices(example_book: cm.PriceBook) -> None:
+    for host, usd in (
+        (cm.PerToken("example", mode="batch"), 0.2),
+        (cm.PerToken("example", region="eu"), 0.44),
+    ):
+        found = billed(example_book, "mini-1", host)
+        prices = {line.unit_usd for line in found.lines if line.meter == "input_mtok"}
+        assert prices == {usd}
+
+
+def test_a_tuned_model_is_billed_at_its_own_price(example_book: cm.PriceBook) -> None:
+    found = billed(example_book, "mini-1", cm.PerToken("example"), tune=TUNE)
+    prices = {line.unit_usd for line in found.lines if line.meter == "input_mtok"}
+    assert prices == {0.6}
+    assert amounts(found, "hosting_hour").tolist() == [0]
+
+
+def test_an_hourly_fee_comes_on_top_of_tokens(example_book: cm.PriceBook) -> None:
+    found = billed(example_book, "mini-1", cm.PerToken("other"), tune=TUNE)
+    assert amounts(found, "hosting_hour").tolist() == [744]
+    half = billed(example_book, "mini-1", cm.PerToken("other", deployed_share=0.5), tune=TUNE)
+    assert amounts(half, "hosting_hour").tolist() == [372]
+
+
+def test_an_untuned_model_pays_no_hourly_fee(example_book: cm.PriceBook) -> None:
+    found = billed(example_book, "mini-1", cm.PerToken("other"))
+    assert amounts(found, "hosting_hour").tolist() == [0]
+
+
+def test_what_is_not_served_by_the_token_says_where_it_could_be(
+    example_book: cm.PriceBook,
+) -> None:
+    with pytest.raises(cm.ScenarioError, match="use a dedicated, provisioned or rented host"):
+        billed(example_book, "monthly-1", cm.PerToken("other"), tune=TUNE)
+
+
+def test_a_prompt_longer_than_the_window_is_an_error(example_book: cm.PriceBook) -> None:
+    with pytest.raises(cm.ScenarioError, match="a prompt of 128,001 tokens does not fit"):
+        billed(example_book, "mini-1", cm.PerToken("example"), parts={"question": 128_001})
+    dedicated = cm.Dedicated("example", gpu="G80", **LOAD)
+    with pytest.raises(cm.ScenarioError, match="does not fit the context window"):
+        billed(example_book, "mini-1", dedicated, parts={"question": 128_001})
+
+
+# capacity
+
+
+def test_capacity_never_takes_a_silent_single_replica(example_book: cm.PriceBook) -> None:
+    for host in (
+        cm.Dedicated("example", gpu="G80"),
+        cm.Dedicated("example", gpu="G80", replica_tokens_per_second=1_000),
+        cm.Provisioned("example", peak_to_mean=2),
+        cm.Rented("cloud", gpu="G80"),
+    ):
+        with pytest.raises(cm.ScenarioError, match=r"replica_tokens_per_second.*peak_to_mean"):
+            billed(example_book, "mini-1", host)
+
+
+def test_a_full_replica_is_one_and_a_little_more_makes_two(example_book: cm.PriceBook) -> None:
+    host = cm.Dedicated("example", gpu="G80", **LOAD)
+    for requests, replicas in ((FULL, 1), (FULL * 1.001, 2), (FULL * 2, 2), (1.0, 1)):
+        found = billed(example_book, "mini-1", host, requests=requests)
+        assert amounts(found, "instance_hour") == pytest.approx([744 * replicas])
+
+
+def test_replicas_follow_the_growth_of_the_load(example_book: cm.PriceBook) -> None:
+    host = cm.Dedicated("example", gpu="G80", **LOAD)
+    found = billed(example_book, "mini-1", host, requests=FULL * 0.9, growth=0.25, months=3)
+    # 0.9; 1.125; 1.40625 x 744/672 for the short February = 1.56
+    hours = np.array([744, 744, 672])
+    assert amounts(found, "instance_hour") / hours == pytest.approx([1, 2, 2])
+
+
+def test_instances_hold_whole_replicas(example_book: cm.PriceBook) -> None:
+    # 3 replicas of 4 GPUs each: 12 GPUs are 1.5 instances of 8, so 2
+    host = cm.Rented("cloud", gpu="G80", gpus_per_replica=4, instance="gpu.x8", **LOAD)
+    found = billed(example_book, "mini-1", host, requests=FULL * 2.5)
+    assert amounts(found, "instance_hour") == pytest.approx([744 * 2])
+
+
+def test_the_cheapest_instance_for_a_replica_is_taken(example_book: cm.PriceBook) -> None:
+    # 2 GPUs: two machines of one at $2, or one of eight at $12; 8 GPUs: $16 or $12
+    for gpus, sku in ((2, "gpu.x1"), (8, "gpu.x8")):
+        host = cm.Rented("cloud", gpu="G80-SXM", gpus_per_replica=gpus, **LOAD)
+        found = billed(example_book, "mini-1", host)
+        assert {line.line.key.sku for line in found.lines} == {sku}
+        assert any(sku in text for text in found.assumptions)
+
+
+def test_training_on_rented_machines_is_billed_by_their_hours(
+    example_book: cm.PriceBook,
+) -> None:
+    host = cm.Rented("cloud", gpu="G80", training_tokens_per_second=1_000, **LOAD)
+    tune = cm.FineTune(examples=7_200, tokens_per_example=500, epochs=2)
+    found = billed(example_book, "mini-1", host, tune=tune)
+    # 3.6 Mtok x 2 / 1,000 token/s = 2 h, and a quarter to start; 2 runs
+    assert amounts(found, "instance_hour", activity="train") == pytest.approx([4.5])
+    slow = cm.Rented("cloud", gpu="G80", **LOAD)
+    with pytest.raises(cm.ScenarioError, match="needs training_tokens_per_second"):
+        billed(example_book, "mini-1", slow, tune=tune)
+
+
+def test_a_provider_can_train_what_rented_machines_serve(example_book: cm.PriceBook) -> None:
+    host = cm.Rented("cloud", gpu="G80", **LOAD)
+    tune = cm.FineTune(examples=1_000, tokens_per_example=500, epochs=1, trainer="example")
+    found = billed(example_book, "mini-1", host, tune=tune)
+    assert amounts(found, "train_mtok", sku="mini-1:sft:lora") == pytest.approx([1.0])
+
+
+def test_a_gpu_must_be_named(example_book: cm.PriceBook) -> None:
+    with pytest.raises(cm.ScenarioError, match="needs gpu"):
+        billed(example_book, "mini-1", cm.Dedicated("example", **LOAD))
+    with pytest.raises(cm.PriceError, match="unknown GPU 'G81'; did you mean 'G80'"):
+        billed(example_book, "mini-1", cm.Dedicated("example", gpu="G81", **LOAD))
+
+
+# provisioned units
+
+
+def test_units_by_the_hour_stand_for_the_load(example_book: cm.PriceBook) -> None:
+    found = billed(example_book, "mini-1", cm.Provisioned("example", **LOAD), requests=FULL * 1.5)
+    assert amounts(found, "unit_hour") == pytest.approx([2 * 744])
+    # $20 an hour without commitment
+    assert float(found.total) == pytest.approx(2 * 744 * 20)
+
+
+def test_units_can_be_bought_whatever_the_load(example_book: cm.PriceBook) -> None:
+    found = billed(example_book, "mini-1", cm.Provisioned("example", units=3), requests=1)
+    assert amounts(found, "unit_hour") == pytest.approx([3 * 744])
+
+
+def test_a_growing_load_buys_units_for_terms_of_their_own(example_book: cm.PriceBook) -> None:
+    host = cm.Provisioned("example", commitment_months=6, **LOAD)
+    found = billed(example_book, "mini-1", host, requests=FULL * 0.9, growth=0.25, months=3)
+    lines = [line for line in found.lines if line.kind == "commitment"]
+    # one unit from December to May, a second from January to June
+    assert [line.quantity.bought_on for line in lines] == [date(2026, 12, 1), date(2027, 1, 1)]
+    assert amounts(found, "unit_hour") == pytest.approx([744, 2 * 744, 2 * 672])
+    warnings = [text for text in found.warnings if "outlives" in text]
+    # March to May: 92 days; March to June: 122 days, x 24 h x $10
+    assert any("$22,080" in text for text in warnings)
+    assert any("$29,280" in text for text in warnings)
+
+
+def test_a_term_that_ends_is_bought_anew(example_book: cm.PriceBook) -> None:
+    host = cm.Provisioned("example", commitment_months=6, units=1)
+    found = billed(example_book, "mini-1", host, months=12)
+    bought = [line.quantity.bought_on for line in found.lines if line.kind == "commitment"]
+    assert bought == [date(2026, 12, 1), date(2027, 6, 1)]
+    # every hour of the year once: 365 x 24
+    assert amounts(found, "unit_hour").sum() == pytest.approx(8_760)
+    assert not [text for text in found.warnings if "outlives" in text]
+
+
+def test_a_term_that_is_not_sold_is_an_error(example_book: cm.PriceBook) -> None:
+    with pytest.raises(cm.PriceError, match="has no mode '3 months'; did you mean"):
+        billed(example_book, "mini-1", cm.Provisioned("example", commitment_months=3, units=1))
+
+
+# how tokens are counted
+
+
+def test_an_unknown_tokenizer_is_taken_as_stated_and_said(example_book: cm.PriceBook) -> None:
+    catalog = example_book.catalog
+    how = ("o200k_base", "english", example_book)
+    assert tokens_per(catalog.model("example", "mini-1"), *how) == (1.0, ())
+    ratio, said = tokens_per(catalog.model("example", "writer-1"), *how)
+    assert ratio == 1.5
+    assert "tokenizers.csv" in said[0]
+    unknown = type(catalog.model("example", "mini-1"))("example", "mini-1")
+    ratio, said = tokens_per(unknown, *how)
+    assert ratio == 1.0
+    assert "tokenizer not known" in said[0]
+
+
+def test_the_cheapest_machine_is_found_at_the_price_one_pays(
+    example_dir: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "overrides.csv").write_text(
+        "provider,model,meter,price,source,verified_on\n"
+        "cloud,gpu.x1,instance_hour,1,https://example.com/contract,2026-11-01\n"
+    )
+    book = cm.PriceBook.read(example_dir, tmp_path, shipped=False)
+    # 8 GPUs: eight machines at the contract price of $1, against one at $12
+    host = cm.Rented("cloud", gpu="G80", gpus_per_replica=8, **LOAD)
+    found = billed(book, "mini-1", host)
+    assert {line.line.key.sku for line in found.lines} == {"gpu.x1"}
+    assert float(found.total) == pytest.approx(8 * 744)

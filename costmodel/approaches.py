@@ -13,8 +13,9 @@ from costmodel.bill import Line, Quantity, measure
 from costmodel.errors import PriceError, ScenarioError, nearest
 from costmodel.hosts import Host, Terms, Training
 from costmodel.months import Array, Numeric
-from costmodel.prices.book import TEAM, Key, PriceBook
+from costmodel.prices.book import PriceBook
 from costmodel.prices.catalog import TuningOffer
+from costmodel.prices.rows import TEAM, Key
 from costmodel.prices.tables import METHODS, OBJECTIVES
 from costmodel.quantities import effort, retrieval, serving, upkeep, volumes
 from costmodel.quantities.ranges import check_ranges

@@ -14,8 +14,9 @@ import numpy as np
 
 from costmodel.errors import ScenarioError, nearest
 from costmodel.months import Array, Months, Numeric
-from costmodel.prices.book import Key, PriceBook, PriceRow
+from costmodel.prices.book import PriceBook
 from costmodel.prices.meters import METERS
+from costmodel.prices.rows import Key, PriceRow
 from costmodel.quantities.requests import Sizes
 
 if TYPE_CHECKING:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from costmodel.analysis.compare import Comparison
     from costmodel.bill import Bill
-    from costmodel.prices.book import PriceBook, PriceRow
+    from costmodel.prices.book import PriceBook
+    from costmodel.prices.rows import PriceRow
 
 app = typer.Typer(
     name="costmodel",

@@ -13,8 +13,9 @@ import numpy as np
 from costmodel.bill import Line, Quantity, measure
 from costmodel.errors import PriceError, ScenarioError
 from costmodel.months import HOURS_PER_DAY, Array, Months, Numeric, add_months
-from costmodel.prices.book import Key, PriceBook, PriceRow
+from costmodel.prices.book import PriceBook
 from costmodel.prices.catalog import Model, TuningOffer
+from costmodel.prices.rows import Key, PriceRow
 from costmodel.quantities import serving, training, volumes
 from costmodel.quantities.ranges import check_ranges
 from costmodel.quantities.requests import Request, Sizes, Turn

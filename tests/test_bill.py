@@ -14,7 +14,7 @@ import pytest
 import costmodel as cm
 from costmodel.bill import FRAME_COLUMNS, Line, Quantity, bill, extend, measure, units_of
 from costmodel.months import Array, Months
-from costmodel.prices.book import Key
+from costmodel.prices.rows import Key
 from costmodel.quantities import effort, retrieval, training, upkeep, volumes
 
 DECEMBER = Months(date(2026, 12, 1), 1)

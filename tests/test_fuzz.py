@@ -28,7 +28,8 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 import costmodel as cm
 from costmodel.errors import CostModelError
-from costmodel.prices.book import Key, shipped_dir
+from costmodel.prices.book import shipped_dir
+from costmodel.prices.rows import Key
 from costmodel.prices.tables import TABLES, read_file
 
 EXAMPLE = Path(__file__).parent / "data" / "example"

@@ -17,7 +17,7 @@ from costmodel.approaches import Approach
 from costmodel.bill import bill
 from costmodel.hosts import Host, Terms, Training, hosted_training
 from costmodel.months import Array, Months, Numeric
-from costmodel.prices.book import Key
+from costmodel.prices.rows import Key
 from costmodel.quantities import outcomes, requests, serving
 
 # upkeep switched off, where a case is about something else

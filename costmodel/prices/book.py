@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -18,69 +18,25 @@ import numpy.typing as npt
 
 from costmodel.errors import PriceError, nearest
 from costmodel.months import Array, Months
-from costmodel.prices.catalog import Catalog, TuningOffer, tuning_sku
-from costmodel.prices.meters import (
-    METERS,
-    RETRIEVAL_UNITS,
-    STORAGE_UNITS,
-    TOKEN_COLUMNS,
-    TRAINING_UNITS,
+from costmodel.prices.catalog import Catalog
+from costmodel.prices.rows import (
+    METER_INDEX,
+    METER_NAMES,
+    TEAM,
+    Key,
+    PriceRow,
+    assemble,
+    read_layer,
 )
-from costmodel.prices.tables import TABLES, Record, read_file
+from costmodel.prices.tables import TABLES, Record
 from costmodel.prices.windows import SLOTS_PER_WEEK, Mask, parse_window, week_slot
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Ints = npt.NDArray[np.int64]
-
 FIRST_DAY, LAST_DAY = np.iinfo(np.int64).min // 2, np.iinfo(np.int64).max // 2
-METER_NAMES = tuple(METERS)
-METER_INDEX = {name: k for k, name in enumerate(METER_NAMES)}
-TEAM = "team"  # the provider of person-hours
 NOON = np.timedelta64(12, "h")
-
-
-@dataclass(frozen=True)
-class Key:
-    """What is bought, before tiers, windows and dates: the name of a group of price rows."""
-
-    table: str
-    provider: str
-    sku: str
-    mode: str = "standard"
-    region: str = ""
-
-    def __str__(self) -> str:
-        words = [f"{self.provider}/{self.sku}"]
-        if self.mode not in ("standard", ""):
-            words.append(self.mode)
-        return " ".join([*words, *filter(None, [self.region])])
-
-
-@dataclass(frozen=True, eq=False)
-class PriceRow:
-    """One row of a price table, with where it stands and where its figure comes from."""
-
-    key: Key
-    file: str
-    line: int
-    source: str
-    source_kind: str
-    verified_on: date
-    effective_from: date | None
-    effective_to: date | None
-    over_input_tokens: float
-    window: str
-    note: str
-    facts: Mapping[str, Any] = field(repr=False)
-    list_row: int | None = None
-    contracted: frozenset[str] = frozenset()
-
-    @property
-    def where(self) -> str:
-        """File and line."""
-        return f"{self.file} line {self.line}"
 
 
 @dataclass(frozen=True)
@@ -109,128 +65,6 @@ def default_layers() -> list[Path]:
 
 def _days(day: date | None, missing: int) -> int:
     return missing if day is None else (day - date(1970, 1, 1)).days
-
-
-def _read_layer(folder: Path, layer: int) -> dict[str, list[Record]]:
-    """Read every table of one folder."""
-    if not folder.is_dir():
-        message = f"no folder of price tables at {folder}; `costmodel pricing init DIR` makes one"
-        raise PriceError(message)
-    known = {table.path for table in TABLES.values()}
-    records: dict[str, list[Record]] = {name: [] for name in TABLES}
-    for path in sorted(folder.glob("*.csv")):
-        if path.name not in known:
-            names = [name for name in known if "/" not in name]
-            message = f"{path.name}: no such table{nearest(path.name, names)}"
-            raise PriceError(message)
-    for name, table in TABLES.items():
-        for path in sorted(folder.glob(table.path)):
-            label = str(path.relative_to(folder).as_posix())
-            rows = read_file(table, path, label)
-            for row in rows:
-                row["layer"] = layer
-                row["folder"] = str(folder)
-                if name == "inference":
-                    if row.get("provider", "") not in ("", path.stem):
-                        message = (
-                            f"{label} line {row['line']}: provider {row['provider']!r} "
-                            f"does not belong in {label}"
-                        )
-                        raise PriceError(message)
-                    row["provider"] = path.stem
-            records[name] += rows
-            _refuse_clashes(name, rows)
-    return records
-
-
-def _refuse_clashes(name: str, rows: Sequence[Record]) -> None:
-    """Refuse two rows of one file that would price the same thing on the same day."""
-    groups: dict[tuple[object, ...], list[Record]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row[column] for column in TABLES[name].key), []).append(row)
-    for group in groups.values():
-        if len(group) == 1:
-            continue
-        group.sort(key=lambda row: row.get("effective_from") or date.min)
-        for older, newer in pairwise(group):
-            start = newer.get("effective_from")
-            where = f"{newer['file']} line {newer['line']}"
-            key = ", ".join(str(newer[c]) for c in TABLES[name].key if newer[c] not in ("", 0.0))
-            if older.get("effective_from") == start:
-                message = (
-                    f"{where}: duplicate key {key!r} of line {older['line']}; "
-                    "a price change is a new row with its own effective_from"
-                )
-                raise PriceError(message)
-            if start is not None and (older["effective_to"] or start) > start:
-                message = (
-                    f"{where}: effective_from {start} overlaps line {older['line']}, which holds "
-                    f"until {older['effective_to']}; leave effective_to blank: the next row closes "
-                    "it"
-                )
-                raise PriceError(message)
-    if name == "inference":
-        _refuse_crossing_windows(rows)
-
-
-def _refuse_crossing_windows(rows: Sequence[Record]) -> None:
-    groups: dict[tuple[object, ...], list[tuple[Record, Mask]]] = {}
-    for row in filter(lambda row: row["window"], rows):
-        mask = parse_window(row["window"], f"{row['file']} line {row['line']}")
-        key = (row["model"], row["mode"], row["region"], row["over_input_tokens"])
-        for other, taken in groups.setdefault(key, []):
-            if other["window"] == row["window"] or not (taken & mask).any():
-                continue
-            start = max(r["effective_from"] or date.min for r in (row, other))
-            end = min(r["effective_to"] or date.max for r in (row, other))
-            if start < end:
-                message = (
-                    f"{row['file']} line {row['line']}: window {row['window']!r} overlaps "
-                    f"{other['window']!r} of line {other['line']}"
-                )
-                raise PriceError(message)
-        groups[key].append((row, mask))
-
-
-def _rates(rows: Iterable[Record]) -> dict[str, Record]:
-    """Return the latest exchange rate of each currency."""
-    rates: dict[str, Record] = {}
-    for row in sorted(rows, key=lambda row: (row["layer"], row["effective_from"] or date.min)):
-        rates[row["currency"]] = row
-    return rates
-
-
-def _priced(name: str, row: Record) -> tuple[Key, dict[str, float]]:
-    """Return what a row sells and its prices by meter, in the row's own currency."""
-    prices: dict[str, float]
-    if name == "inference":
-        key = Key(name, row["provider"], row["model"], row["mode"], row["region"])
-        prices = {meter: row[column] for column, meter in TOKEN_COLUMNS.items()}
-    elif name == "finetuning":
-        key = Key(name, row["provider"], tuning_sku(row), row["mode"], row["region"])
-        prices = {
-            TRAINING_UNITS[row["unit"]]: row["price"],
-            "hosting_hour": row["hosting_per_hour"],
-        }
-        if row["storage_unit"]:
-            prices[STORAGE_UNITS[row["storage_unit"]]] = row["storage_per_month"]
-    elif name == "provisioned":
-        term = f"{row['commitment_months']:g} months"
-        key = Key(name, row["provider"], row["model"], term, row["region"])
-        prices = {"unit_hour": row["price_per_unit_hour"]}
-    elif name == "retrieval":
-        key = Key(name, row["provider"], row["product"], f"{row['component']} {row['unit']}")
-        prices = {RETRIEVAL_UNITS[row["unit"]]: row["price"]}
-    elif name == "gpu_rental":
-        key = Key(name, row["provider"], row["instance"], row["market"], row["region"])
-        prices = {"instance_hour": row["price_per_hour"]}
-    else:
-        key = Key(name, TEAM, row["role"])
-        prices = {"person_hour": row["per_hour"]}
-    return key, prices
-
-
-PRICE_TABLES = ("inference", "finetuning", "provisioned", "retrieval", "gpu_rental", "labour")
 
 
 @dataclass(frozen=True, eq=False)
@@ -265,41 +99,10 @@ class PriceBook:
         layers = [*([shipped_dir()] if shipped else []), *map(Path, folders)]
         tables: dict[str, list[Record]] = {name: [] for name in TABLES}
         for layer, folder in enumerate(layers):
-            for name, rows in _read_layer(folder, layer).items():
+            for name, rows in read_layer(folder, layer).items():
                 tables[name] += rows
-        return cls._assemble(tables, tuple(str(folder) for folder in layers))
-
-    @classmethod
-    def _assemble(cls, tables: dict[str, list[Record]], folders: tuple[str, ...]) -> PriceBook:
-        skus: dict[str, set[str]] = {}
-        for row in tables["inference"]:
-            skus.setdefault(row["provider"], set()).add(row["model"])
-        catalog = Catalog(
-            models=tuple(tables["models"]),
-            offers=tuple(tables["finetuning"]),
-            tokenizers=tuple(tables["tokenizers"]),
-            gpus=tuple(tables["gpus"]),
-            skus={provider: frozenset(names) for provider, names in skus.items()},
-        )
-        _check_names(catalog, tables)
-        for provider in catalog.providers:
-            catalog.spellings(provider)
-        rates = _rates(tables["fx"])
-        entries: list[tuple[tuple[Any, ...], PriceRow, dict[str, float]]] = []
-        for name in PRICE_TABLES:
-            for row in tables[name]:
-                key, prices = _priced(name, row)
-                rate = _usd_rate(row, rates)
-                entry = _price_row(key, row, rates)
-                order = (name, *_words(key), *_selectors(row), row["layer"], _start(row))
-                entries.append((order, entry, {m: p * rate for m, p in prices.items()}))
-        entries = _overridden(entries, tables["overrides"], catalog, rates)
-        entries.sort(key=lambda entry: entry[0])
-        usd = np.full((len(entries), len(METER_NAMES)), math.nan)
-        for k, (_, _, prices) in enumerate(entries):
-            for meter, price in prices.items():
-                usd[k, METER_INDEX[meter]] = price
-        return cls(_linked([row for _, row, _ in entries]), usd, catalog, folders)
+        book_rows, usd, catalog = assemble(tables)
+        return cls(book_rows, usd, catalog, tuple(str(folder) for folder in layers))
 
     # the columns of the rows, as arrays
 
@@ -717,185 +520,3 @@ class PriceBook:
 def in_row(first: int, count: int) -> str:
     """Begin a message with the row it is about, if there are several."""
     return f"row {first}: " if count > 1 else ""
-
-
-def _words(key: Key) -> tuple[str, ...]:
-    return (key.provider, key.sku, key.mode, key.region)
-
-
-def _selectors(row: Record) -> tuple[float, bool, str]:
-    window = row.get("window", "")
-    return (row.get("over_input_tokens", 0.0), bool(window), window)
-
-
-def _start(row: Record) -> date:
-    return row["effective_from"] or date.min
-
-
-def _usd_rate(row: Record, rates: Mapping[str, Record]) -> float:
-    currency = row["currency"] or "USD"
-    if currency == "USD":
-        return 1.0
-    if currency not in rates:
-        message = (
-            f"{row['file']} line {row['line']}: currency {currency!r} has no row in fx.csv"
-            f"{nearest(currency, {'USD', *rates})}"
-        )
-        raise PriceError(message)
-    return float(rates[currency]["usd_per_unit"])
-
-
-def _price_row(key: Key, row: Record, rates: Mapping[str, Record]) -> PriceRow:
-    note, facts = row["note"], row
-    if row["currency"] not in ("", "USD"):
-        fx = rates[row["currency"]]
-        said = f"{row['currency']} at {fx['usd_per_unit']:g} US$, {fx['file']} line {fx['line']}"
-        note = "; ".join(filter(None, [note, said]))
-        if "minimum" in row:
-            facts = row | {"minimum": row["minimum"] * fx["usd_per_unit"]}
-    return PriceRow(
-        key=key,
-        file=row["file"],
-        line=row["line"],
-        source=row["source"],
-        source_kind=row["source_kind"],
-        verified_on=row["verified_on"],
-        effective_from=row["effective_from"],
-        effective_to=row["effective_to"],
-        over_input_tokens=row.get("over_input_tokens", 0.0),
-        window=row.get("window", ""),
-        note=note,
-        facts=facts,
-    )
-
-
-def _check_names(catalog: Catalog, tables: Mapping[str, Sequence[Record]]) -> None:
-    """Refuse rows that name a provider, a GPU, an encoding or a meter that does not exist."""
-    encodings = {row["encoding"] for row in tables["tokenizers"]}
-    gpus = {row["gpu"] for row in tables["gpus"]}
-    for name in ("models", "provisioned"):
-        for row in tables[name]:
-            if row["provider"] not in catalog.providers:
-                message = (
-                    f"{row['file']} line {row['line']}: unknown provider {row['provider']!r}; it "
-                    f"needs inference/{row['provider']}.csv or a row in finetuning.csv"
-                    f"{nearest(row['provider'], catalog.providers)}"
-                )
-                raise PriceError(message)
-    for row in tables["models"]:
-        where = f"{row['file']} line {row['line']}"
-        if row["encoding"] and row["encoding"] not in encodings:
-            hint = nearest(row["encoding"], encodings)
-            message = f"{where}: unknown encoding {row['encoding']!r}{hint}"
-            raise PriceError(message)
-        if bool(row["retires"]) != bool(row["retires_kind"]):
-            message = f"{where}: retires and retires_kind go together; fill in both or neither"
-            raise PriceError(message)
-        if row["released"] and row["retires"] and row["released"] >= row["retires"]:
-            message = f"{where}: retires {row['retires']} is not after released {row['released']}"
-            raise PriceError(message)
-    for row in tables["gpu_rental"]:
-        if row["gpu"] not in gpus:
-            message = (
-                f"{row['file']} line {row['line']}: unknown GPU {row['gpu']!r}"
-                f"{nearest(row['gpu'], gpus)}"
-            )
-            raise PriceError(message)
-    for row in tables["finetuning"]:
-        sold = catalog.skus.get(row["provider"], frozenset())
-        if row["serves_as"] and row["serves_as"] not in sold:
-            message = (
-                f"{row['file']} line {row['line']}: serves_as {row['serves_as']!r} has no price in "
-                f"inference/{row['provider']}.csv{nearest(row['serves_as'], sold)}"
-            )
-            raise PriceError(message)
-
-
-def _model(row: PriceRow) -> str:
-    return str(row.facts.get("model", ""))
-
-
-Entry = tuple[tuple[Any, ...], PriceRow, dict[str, float]]
-
-
-def _overridden(
-    entries: list[Entry], overrides: Sequence[Record], catalog: Catalog, rates: Mapping[str, Record]
-) -> list[Entry]:
-    """Lay contract prices over list prices: each is a row on top that keeps its list row."""
-    result = list(entries)
-    for rank, row in enumerate(overrides):
-        where = f"{row['file']} line {row['line']}"
-        if row["meter"] and row["meter"] not in METERS:
-            message = f"{where}: unknown meter {row['meter']!r}{nearest(row['meter'], METERS)}"
-            raise PriceError(message)
-        if not math.isnan(row["price"]) and not row["meter"]:
-            message = f"{where}: a price needs the meter it is for; a multiplier may leave it blank"
-            raise PriceError(message)
-        if not math.isnan(row["price"]) and not math.isnan(row["multiplier"]):
-            message = f"{where}: give a price or a multiplier, not both"
-            raise PriceError(message)
-        sku = row["model"]
-        if sku and row["provider"] in catalog.providers:
-            # else it names a size band, a product or an instance
-            sku = catalog.spellings(row["provider"]).get(sku, sku)
-        hits = [
-            entry
-            for entry in entries
-            if entry[1].key.provider == row["provider"]
-            and sku in ("", entry[1].key.sku, entry[1].key.sku.split(":")[0], _model(entry[1]))
-            and row["mode"] in ("", entry[1].key.mode)
-            and row["region"] in ("", entry[1].key.region)
-            and (not row["meter"] or not math.isnan(entry[2].get(row["meter"], math.nan)))
-        ]
-        if not hits:
-            wanted = "/".join(
-                filter(None, (row["provider"], row["model"], row["mode"], row["meter"]))
-            )
-            known = {entry[1].key.provider for entry in entries}
-            skus = {e[1].key.sku for e in entries if e[1].key.provider == row["provider"]}
-            hint = nearest(row["model"], skus) if skus else nearest(row["provider"], known)
-            message = f"{where}: overrides nothing: no price row for {wanted!r}{hint}"
-            raise PriceError(message)
-        for order, listed, prices in hits:
-            meters = (
-                [row["meter"]]
-                if row["meter"]
-                else [m for m, p in prices.items() if not math.isnan(p)]
-            )
-            own = dict(prices)
-            for meter in meters:
-                price = row["price"] * _usd_rate(row, rates)
-                own[meter] = prices[meter] * row["multiplier"] if math.isnan(price) else price
-            start = max(filter(None, [listed.effective_from, row["effective_from"]]), default=None)
-            end = min(filter(None, [listed.effective_to, row["effective_to"]]), default=None)
-            if start and end and start >= end:
-                continue
-            contract = replace(
-                listed,
-                file=row["file"],
-                line=row["line"],
-                source=row["source"],
-                source_kind="contract",
-                verified_on=row["verified_on"],
-                effective_from=start,
-                effective_to=end,
-                note=row["note"],
-                contracted=frozenset(meters),
-                facts={**listed.facts, "_listed": id(listed)},
-            )
-            # on top of every layer, and of earlier overrides
-            top = (*order[:-2], 1_000_000 + rank, order[-2], order[-1])
-            result.append((top, contract, own))
-    return result
-
-
-def _linked(rows: list[PriceRow]) -> tuple[PriceRow, ...]:
-    """Point each contract row to its list row."""
-    place = {id(row): k for k, row in enumerate(rows)}
-    return tuple(
-        replace(row, list_row=place[row.facts["_listed"]]) if row.contracted else row
-        for row in rows
-    )
-
-
-__all__ = ["Key", "Match", "PriceBook", "PriceRow", "TuningOffer", "default_layers", "shipped_dir"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from costmodel.bill import bill
-from costmodel.prices.book import PriceBook, PriceRow
+from costmodel.prices.book import PriceBook
+from costmodel.prices.rows import PriceRow
 from costmodel.scenario.model import Pin, Scenario
 from costmodel.scenario.plan import InfeasibleError, book_for, plan
 

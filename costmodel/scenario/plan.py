@@ -199,8 +199,9 @@ def _draft_option(
         before = draft.scenario.option(option.until_then)
         assert isinstance(before, Option)
         _draft_option(draft, before, scale, live, f"{role} before")
-    for name, approach in option.stages[0].approaches.items():
-        draft.assumptions += _guesses(name, approach)
+    for stage in option.stages:
+        for name, approach in stage.approaches.items():
+            draft.assumptions += _guesses(name, approach)
     spans = _spans(draft, option, live, last)
     for number, span in enumerate(spans):
         _draft_span(draft, option, span, scale, f"{role} {number}")

@@ -12,7 +12,8 @@ import pytest
 
 import costmodel as cm
 from costmodel.months import Months
-from costmodel.prices.book import Key, default_layers
+from costmodel.prices.book import default_layers
+from costmodel.prices.rows import Key
 
 INPUT = "input_mtok"
 TAIL = "source,verified_on"

@@ -10,7 +10,8 @@ import pytest
 
 import costmodel as cm
 from costmodel.months import Months
-from costmodel.prices.book import Key, shipped_dir
+from costmodel.prices.book import shipped_dir
+from costmodel.prices.rows import Key
 from costmodel.prices.tables import SOURCE_KINDS, TABLES
 
 # the day the tables were last checked: raise it with them

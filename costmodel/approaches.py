@@ -11,10 +11,10 @@ import numpy as np
 
 from costmodel.bill import Line, Quantity, measure
 from costmodel.errors import PriceError, ScenarioError, nearest
-from costmodel.hosts import Host, Terms, Training
+from costmodel.hosts import Host, Terms, Training, tokens_per
 from costmodel.months import Array, Numeric
 from costmodel.prices.book import PriceBook
-from costmodel.prices.catalog import TuningOffer
+from costmodel.prices.catalog import Model, TuningOffer
 from costmodel.prices.rows import TEAM, Key
 from costmodel.prices.tables import METHODS, OBJECTIVES
 from costmodel.quantities import effort, retrieval, serving, upkeep, volumes
@@ -55,8 +55,7 @@ class Site:
         model: Model in use.
         offer: Tuning offer, if a provider tunes it.
         requests: Calls to the model. [1/month], shape (..., T)
-        question_tokens: Length of a question. [token]
-        counted_with, content: Encoding in which the workload counts tokens, and kind of content.
+        request: What is sent and what comes back, as the approaches have reshaped it.
         active: Share of each month in which the stage serves. [1], shape (..., T)
         occasions: What makes work.
     """
@@ -67,11 +66,14 @@ class Site:
     model: str
     offer: TuningOffer | None
     requests: Array
-    question_tokens: Numeric
+    request: Request
     active: Array
     occasions: tuple[Occasion, ...]
-    counted_with: str = "o200k_base"
-    content: str = "english"
+
+    def tokens_of(self, model: Model) -> tuple[float, tuple[str, ...]]:
+        """Return tokens of a model per token of the workload, and what that assumes."""
+        how = (self.request.counted_with, self.request.content)
+        return tokens_per(model, *how, self.terms.book)
 
     def labour(
         self,
@@ -118,11 +120,19 @@ def assumed(default: T) -> T:
 
 @dataclass(frozen=True)
 class Approach:
-    """Reshapes the request and emits the work it needs."""
+    """Reshapes the request and emits the work it needs.
+
+    Attributes:
+        shared: Whether several tasks share it: one index, one tuned model for all of them.
+        stated: Fields that a scenario file states, be it the default.
+    """
 
     kind: ClassVar[str] = ""
     # whether requests go to a model of one's own making
     tunes: ClassVar[bool] = False
+
+    shared: bool = field(default=False, kw_only=True)
+    stated: frozenset[str] = field(default=frozenset(), kw_only=True, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range."""
@@ -311,7 +321,12 @@ class Rag(Approach):
         """Yield the search behind each request."""
         requests = site.requests * site.active
         line = Line("embed", self._embedding(site), "mtok", "serve", "", f"{site.name} queries")
-        yield measure(line, volumes.request_mtok, requests=requests, tokens=site.question_tokens)
+        yield measure(
+            line,
+            volumes.request_mtok,
+            requests=requests,
+            tokens=site.request.part("question").tokens,
+        )
         searches = self._store(site)
         if self.rerank:
             searches |= self._product(self.rerank, "rerank", ("krequest",), site)
@@ -502,8 +517,8 @@ class FineTune(Approach):
                 evaluations=self.evaluations,
                 hours=self.hours_per_run,
                 offer=site.offer,
-                counted_with=site.counted_with,
-                content=site.content,
+                counted_with=site.request.counted_with,
+                content=site.request.content,
                 phase=occasion.phase,
                 cause=occasion.cause,
             )

@@ -393,7 +393,9 @@ def _top_up_per_month(lines: Sequence[BilledLine], book: PriceBook) -> list[Bill
         spent = sum((x.cost for x in group), np.zeros(1))
         used = sum((np.abs(x.amount) for x in group), np.zeros(1)) > 0
         missing = np.where(used, np.maximum(minima[first] - spent, 0.0), 0.0)
-        result.append(_extra(group[first], "minimum_top_up", missing, 1.0))
+        # a minimum that comes back every month belongs to the service, not to what was built
+        serving = [x for x in group if x.line.phase == "serve"] or [group[first]]
+        result.append(_extra(serving[0], "minimum_top_up", missing, 1.0))
     return result
 
 

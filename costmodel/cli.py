@@ -216,13 +216,17 @@ def _print_comparison(result: Comparison) -> None:
     scenario, options = result.scenario, [r.as_dict() for r in result.results]
     order = {r.name: k for k, r in enumerate(result.ranked)}
     options.sort(key=lambda o: (not o["feasible"], order.get(o["name"], len(order))))
-    console.print(f"{scenario.name}: {scenario.horizon.labels[0]} to {scenario.horizon.labels[-1]}")
+    months = scenario.horizon
+    begun = f", months begin on day {months.start.day}" if months.start.day > 1 else ""
+    console.print(f"{scenario.name}: {months.labels[0]} to {months.labels[-1]}{begun}")
     console.print()
     console.print(result.verdict)
     wide = console.width >= WIDE
     columns = {"Option": "left"} | ({"Provider": "left", "Model": "left"} if wide else {})
     columns |= {"Total": "right"}
     columns |= {"Build": "right", "Serve": "right", "Upkeep": "right"} if wide else {}
+    if any(option["damage_usd"] for option in options):
+        columns |= {"Damage": "right"}
     columns |= {"Upkeep share": "right", "Per request": "right", "Success": "right"}
     columns |= {"Per success": "right"}
     rows = [[_cells(option)[name] for name in columns] for option in options]
@@ -263,7 +267,10 @@ def _print_comparison(result: Comparison) -> None:
 
 def _cells(option: Mapping[str, Any]) -> dict[str, str]:
     """Return what stands in the table for one option."""
-    from costmodel.analysis.wording import money
+    from costmodel.analysis.wording import money, whole
+
+    def total(value: float | None) -> str:
+        return "" if value is None else whole(value)
 
     def usd(value: float | None) -> str:
         return "" if value is None else money(value)
@@ -276,10 +283,11 @@ def _cells(option: Mapping[str, Any]) -> dict[str, str]:
         "Option": option["name"],
         "Provider": option["provider"],
         "Model": option["model"],
-        "Total": usd(option["total_usd"]) or "no",
-        "Build": usd(phases.get("build")),
-        "Serve": usd(phases.get("serve")),
-        "Upkeep": usd(phases.get("upkeep")),
+        "Total": total(option["total_usd"]) or "no",
+        "Build": total(phases.get("build")),
+        "Serve": total(phases.get("serve")),
+        "Upkeep": total(phases.get("upkeep")),
+        "Damage": total(option["damage_usd"]),
         "Upkeep share": percent(option["maintenance_share"]),
         "Per request": usd(option["usd_per_request"]),
         "Success": percent(option["success_rate"]),
@@ -340,20 +348,33 @@ def bill(
             }
         )
         return
-    keys = ["phase", "cause", "line", "detail", "unit_price_usd", "file", "row"]
-    grouped = frame.groupby(keys, sort=False)[["quantity", "cost_usd"]].sum().reset_index()
+    keys = [
+        "phase",
+        "cause",
+        "line",
+        "detail",
+        "unit_price_usd",
+        "list_unit_price_usd",
+        "file",
+        "row",
+    ]
+    contracts = frame["list_unit_price_usd"].notna().any()
+    sums = frame.groupby(keys, sort=False, dropna=False)[["quantity", "cost_usd"]].sum()
+    grouped = sums.reset_index()
     rows = [
         [
             *(item[key] for key in keys[:4]),
             quantity(item["quantity"]),
             f"${item['unit_price_usd']:g}",
-            f"${item['cost_usd']:,.2f}" if item["cost_usd"] >= CENT else money(item["cost_usd"]),
+            f"${item['cost_usd']:,.2f}" if item["cost_usd"] >= CENT else "< $0.01",
             f"{item['file']}:{item['row']}",
+            *([_listed(item["list_unit_price_usd"])] if contracts else []),
         ]
         for item in grouped.to_dict("records")
     ]
     columns = {"Phase": "left", "Cause": "left", "Line": "left", "For": "left"}
     columns |= {"Quantity": "right", "Unit price": "right", "Cost": "right", "Price row": "left"}
+    columns |= {"List price": "right"} if contracts else {}
     console = _console()
     console.print(_table(columns, rows, f"{option}, {found.months.count} months"))
     console.print(
@@ -361,6 +382,10 @@ def bill(
     )
     for text in found.warnings:
         console.print(f"Warning: {text}")
+
+
+def _listed(usd: float | None) -> str:
+    return "" if usd is None or usd != usd else f"${usd:g}"  # noqa: PLR0124
 
 
 def _write(path: Path, text: str) -> None:
@@ -383,7 +408,10 @@ def explain(
     file: ScenarioFile,
     option: OptionName,
     line: Annotated[str | None, typer.Option(help="Path of a line, or its beginning.")] = None,
-    month: Annotated[str | None, typer.Option(help="Month, e.g. 2027-02.")] = None,
+    month: Annotated[
+        str | None,
+        typer.Option(help="Month, e.g. 2027-02; left out, the first in which each line counts."),
+    ] = None,
     json_: Json = False,  # noqa: FBT002
     prices: Prices = None,
     at: At = None,
@@ -394,6 +422,9 @@ def explain(
         _print_json(records)
         return
     console = _console()
+    if month is None:
+        console.print("The first month in which each line counts; another one: --month 2027-02")
+        console.print()
     for record in records:
         for text in _explanation(record):
             console.print(text)
@@ -488,9 +519,15 @@ def price(
     _print_price(usd, lines, found.assumptions, warnings, as_json=json_)
 
 
-def _cited(book: PriceBook, row: int, meter: str) -> tuple[PriceRow, PriceRow | None]:
+Listed = tuple["PriceRow", float] | None
+
+
+def _cited(book: PriceBook, row: int, meter: str) -> tuple[PriceRow, Listed]:
+    """Return the row to cite for a price, and list row and list price behind a contract price."""
     cited, listed = book.cited(row, meter)
-    return book.rows[cited], None if listed is None else book.rows[listed]
+    if listed is None:
+        return book.rows[cited], None
+    return book.rows[cited], (book.rows[listed], book.unit_usd(listed, meter))
 
 
 def _money_line(
@@ -499,7 +536,7 @@ def _money_line(
     quantity: float,
     unit_usd: float,
     row: PriceRow,
-    listed: PriceRow | None = None,
+    listed: Listed = None,
 ) -> dict[str, Any]:
     from costmodel.bill import extend
 
@@ -515,7 +552,8 @@ def _money_line(
         "verified_on": row.verified_on.isoformat(),
     }
     if listed is not None:
-        line |= {"list_file": listed.file, "list_row": listed.line}
+        entry, usd = listed
+        line |= {"list_unit_price_usd": usd, "list_file": entry.file, "list_row": entry.line}
     return line
 
 
@@ -547,7 +585,8 @@ def _print_price(
         [
             line["line"],
             f"{quantity(line['quantity'])} {METERS[line['meter']]}",
-            f"${line['unit_price_usd']:g}",
+            f"${line['unit_price_usd']:g}"
+            + (f" (list ${line['list_unit_price_usd']:g})" if "list_file" in line else ""),
             f"${line['cost_usd']:,.6g}",
             f"{line['file']}:{line['row']}",
             line["verified_on"],
@@ -609,7 +648,9 @@ def train(
             float(line.amount.sum()),
             line.unit_usd,
             found.book.rows[line.row],
-            None if line.listed is None else found.book.rows[line.listed],
+            None
+            if line.listed is None
+            else (found.book.rows[line.listed], found.book.unit_usd(line.listed, line.meter)),
         )
         for line in found.lines
         if line.amount.sum()
@@ -652,31 +693,28 @@ def validate_prices(
 @pricing_app.command("check")
 def pricing_check(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="DIR", help="Tables; the shipped ones if left out.")
+        Path | None, typer.Argument(metavar="DIR", help="Tables; those in force if left out.")
     ] = None,
     json_: Json = False,  # noqa: FBT002
 ) -> None:
     """Read every table and refuse what is wrong with it."""
-    from costmodel.prices.book import PriceBook, shipped_dir
-    from costmodel.prices.tables import problems
+    from costmodel.prices.book import PriceBook, default_layers, shipped_dir
+    from costmodel.prices.rows import problems
 
-    found = [] if folder is None else problems(folder)
+    folders = [folder] if folder is not None else [shipped_dir(), *default_layers()]
+    found = [text for each in folders for text in problems(each)]
     if not found:
         try:
-            book = PriceBook.read(*([] if folder is None else [folder]))
+            PriceBook.read(*([folder] if folder is not None else default_layers()))
         except PriceError as error:
             found = [str(error)]
-    place = shipped_dir() if folder is None else folder
     if json_:
-        _print_json({"folder": str(place), "problems": found})
+        _print_json({"folders": [str(each) for each in folders], "problems": found})
     elif found:
         for text in found:
             print(text, file=sys.stderr)
     else:
-        names = {(row.file, row.facts.get("folder")) for row in book.rows}
-        mine = [name for name, home in names if home == str(place)]
-        console = _console()
-        console.print(f"{len(mine)} price tables of {place} are in order")
+        _console().print(f"Price tables in order: {_where([str(each) for each in folders])}")
     if found:
         raise typer.Exit(BAD_INPUT)
 

@@ -102,6 +102,14 @@ class Priced:
         return np.asarray(sum(extend(self.mtok[m], self.unit_usd[m]) for m in self.mtok), float)
 
 
+def _amounts(name: str, values: Any) -> Array:
+    try:
+        return np.atleast_1d(np.asarray(values, float))
+    except (TypeError, ValueError):
+        message = f"{name} must be a number, got {values!r}"
+        raise PriceError(message) from None
+
+
 def priced(columns: Mapping[str, Any], count: int, book: PriceBook, *, row: Any = None) -> Priced:
     """Price requests: the tier is chosen by all input of a request, each meter has its price.
 
@@ -115,7 +123,7 @@ def priced(columns: Mapping[str, Any], count: int, book: PriceBook, *, row: Any 
         PriceError: If tokens are negative or do not add up, or something has no price.
     """
     names = ("input_tokens", *TOKENS, "requests")
-    given = {n: np.atleast_1d(np.asarray(columns[n], float)) for n in names if n in columns}
+    given = {n: _amounts(n, columns[n]) for n in names if n in columns}
     for name, values in given.items():
         if not np.all(values >= 0):
             first = int(np.flatnonzero(~(values >= 0))[0])
@@ -153,8 +161,7 @@ def priced(columns: Mapping[str, Any], count: int, book: PriceBook, *, row: Any 
             for k in np.unique(row[missing]):
                 entry = book.rows[int(k)]
                 said.append(
-                    f"{entry.key}: no price for {meter} is published ({entry.where}); "
-                    "billed as plain input"
+                    f"{entry.key}: no price for {meter} is published; billed as plain input"
                 )
             usd = np.where(np.isnan(usd), plain, usd)
         unit_usd[meter] = np.where(np.isnan(usd), 0.0, usd)

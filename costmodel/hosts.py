@@ -65,6 +65,7 @@ class Serving:
         since, until: First day, and first day no more.
         offer: The tuning offer behind a model tuned by a provider.
         tuned: Whether the model is tuned.
+        deployment: Name of the tuned model, blank for a base model.
         caching: Whether the provider's prompt cache is used where it can be.
         cache_hit_share: Share of requests that find the prefix warm; None = from the rate.
         standing: Whether they use a deployment that stands already, as an evaluation does.
@@ -80,6 +81,7 @@ class Serving:
     until: date
     offer: TuningOffer | None = None
     tuned: bool = False
+    deployment: str = ""
     caching: bool = True
     cache_hit_share: Numeric | None = None
     standing: bool = False
@@ -251,10 +253,15 @@ class PerToken(Host):
 
     def serve(self, servings: Sequence[Serving], terms: Terms) -> Iterator[Quantity]:
         """Count tokens by what is charged for them, then hourly fees."""
+        deployed: dict[tuple[str, ...], tuple[Serving, TuningOffer]] = {}
         for item in servings:
             yield from self._tokens(item, terms)
             if item.offer is not None and item.offer.hosting_per_hour > 0 and not item.standing:
-                yield self._hosting(item, item.offer, terms)
+                # what several members of a mix, or several tasks, use is deployed once
+                name = (item.deployment, item.model, item.phase, item.cause, str(item.since))
+                deployed.setdefault(name, (item, item.offer))
+        for item, offer in deployed.values():
+            yield self._hosting(item, offer, terms)
 
     def _sku(self, item: Serving, terms: Terms) -> str:
         if not item.tuned:
@@ -297,15 +304,20 @@ class PerToken(Host):
             return Line("serve", key, meter, item.phase, item.cause, item.task)
 
         total = sum((call.mean for call in calls), np.zeros(1))
-        uncached = measure(
-            line("input_mtok"),
-            volumes.uncached_mtok,
-            requests=conversations,
-            input_tokens=total,
-            prefix_tokens=prefix,
-            hit_share=hit,
-            writes_billed=1.0 if writes else 0.0,
-        )
+        if np.any(prefix > 0):
+            uncached = measure(
+                line("input_mtok"),
+                volumes.uncached_mtok,
+                requests=conversations,
+                input_tokens=total,
+                prefix_tokens=prefix,
+                hit_share=hit,
+                writes_billed=1.0 if writes else 0.0,
+            )
+        else:
+            uncached = measure(
+                line("input_mtok"), volumes.request_mtok, requests=conversations, tokens=total
+            )
         pairs = list(zip(calls, prefixes, strict=True))
         fresh = [
             (call.mean - start * kept, call.variance - call.prefix_variance * (start > 0))
@@ -344,7 +356,7 @@ class PerToken(Host):
     def _hosting(self, item: Serving, offer: TuningOffer, terms: Terms) -> Quantity:
         key = Key("finetuning", offer.provider, offer.sku, offer.mode, offer.region)
         return measure(
-            Line("host", key, "hosting_hour", item.phase, item.cause, item.task),
+            Line("host", key, "hosting_hour", item.phase, item.cause, item.deployment),
             serving.capacity_hours,
             units=1.0,
             hours=terms.months.hours,

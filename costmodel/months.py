@@ -40,7 +40,7 @@ def as_date(value: Any, what: str = "date") -> date:
             return datetime.fromisoformat(value.strip()).date()
     except ValueError:
         pass
-    message = f"{what} must be a date like 2026-12-01, got {value!r}"
+    message = f"{what} must be a date like 2026-12-01, got {value!r}".strip()
     raise DataError(message)
 
 

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from costmodel.analysis.compare import Comparison, compare
-from costmodel.analysis.wording import money
+from costmodel.analysis.wording import money, whole
 from costmodel.costs import shipped_book
 from costmodel.figures.compare import cost_by_phase
 from costmodel.scenario import Scenario
@@ -50,7 +50,7 @@ def comparison_html(result: Comparison) -> str:
     # JupyterLab would set what stands between two dollar signs as a formula
     parts = ['<div class="cm tex2jax_ignore mathjax_ignore">']
     for text, names in warnings.items():
-        about = f" ({', '.join(names)})" if names else ""
+        about = f" ({'; '.join(names)})" if names else ""
         parts.append(f'<div class="warning">{escape(text + about)}</div>')
     parts.append(f'<div class="verdict" role="status">{escape(result.verdict)}</div>')
     heads = ("Total", "Per request", "Success", "Per success", "Upkeep share")
@@ -61,11 +61,11 @@ def comparison_html(result: Comparison) -> str:
     rows = [option.as_dict() for option in result.results]
     rows.sort(key=lambda row: (not row["feasible"], order.get(row["name"], len(order))))
     for row in rows:
-        name = f"{row['provider']}/{row['model']}"
+        name = f"{row['model']} ({row['provider']})"
         parts.append(f'<tr><td>{escape(row["name"])}</td><td class="words">{escape(name)}</td>')
         if row["feasible"]:
             rate, success = row["success_rate"], row["usd_per_success"]
-            cells = [money(row["total_usd"]), money(row["usd_per_request"])]
+            cells = [whole(row["total_usd"]), money(row["usd_per_request"])]
             cells += ["" if rate is None else f"{rate:.0%}"]
             cells += ["" if success is None else money(success)]
             cells += [f"{row['maintenance_share']:.0%}"]
@@ -74,8 +74,10 @@ def comparison_html(result: Comparison) -> str:
             parts.append(f'<td class="words" colspan="5">no: {escape(row["reason"])}</td>')
         parts.append("</tr>")
     days = result.prices_on
+    said = "".join(f"<li>{escape(text)}</li>" for text in result.assumptions)
     parts.append(
-        f'</table><div class="small">Prices checked between {days["verified_from"]} and '
-        f"{days['verified_to']}.</div></div>"
+        f'</table><details class="small"><summary>{len(result.assumptions)} assumptions</summary>'
+        f'<ul>{said}</ul></details><div class="small">Prices checked between '
+        f"{days['verified_from']} and {days['verified_to']}.</div></div>"
     )
     return "".join(parts)

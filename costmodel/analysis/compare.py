@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from costmodel.analysis.wording import money
+from costmodel.analysis.wording import money, whole
 from costmodel.bill import PHASES, Bill, bill
 from costmodel.errors import CostModelError, PriceError, ScenarioError
 from costmodel.months import Array, Numeric
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SEVERAL = 2
+CLOSE = 0.05  # a lead that measuring the success rates may turn around
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,7 @@ class Result:
         success_rate: Share of single attempts that succeed, None if not stated. [1]
         usd_per_request: Total over all requests. [US$], shape (...)
         usd_per_success: Cost of a successful outcome, None if no rate is stated. [US$]
+        damage_usd: Damage of the requests that fail in the end, not on the bill. [US$]
         warnings: What the reader should know.
         events: The calendar.
     """
@@ -49,6 +51,7 @@ class Result:
     success_rate: float | None = None
     usd_per_request: Array | None = None
     usd_per_success: Array | None = None
+    damage_usd: Array | None = None
     warnings: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
 
@@ -69,6 +72,7 @@ class Result:
             "usd_per_request": _mean(self.usd_per_request),
             "usd_per_success": _mean(self.usd_per_success),
             "success_rate": self.success_rate,
+            "damage_usd": _mean(self.damage_usd),
             "maintenance_share": None if found is None else _mean(found.maintenance_share),
             "by_phase": by_phase,
             "feasible": self.feasible,
@@ -274,17 +278,16 @@ def _result(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Result
     requests = sum(asked, np.zeros(()))
     some = np.where(requests > 0, requests, 1.0)
     per_request = np.where(requests > 0, found.total / some, np.nan)
-    per_success, rate = None, None
+    per_success, rate, damage = None, None, None
     if option.success_rate is not None:
         rate = float(np.mean(option.success_rate))
-        # what each request costs with its share of the damage, over the share that succeeds
-        shares = [
-            (n / some, outcomes.success(option.success_rate, t.retries), t.failure_usd)
-            for n, t in zip(asked, tasks, strict=True)
+        ends = [outcomes.success(option.success_rate, task.retries) for task in tasks]
+        failing = [
+            n * (1 - won) * t.failure_usd for n, won, t in zip(asked, ends, tasks, strict=True)
         ]
-        damage = sum((share * (1 - won) * usd for share, won, usd in shares), np.zeros(()))
-        succeeding = sum((share * won for share, won, _ in shares), np.zeros(()))
-        per_success = outcomes.per_outcome(per_request + damage, succeeding)
+        damage = sum(failing, np.zeros(()))
+        won = sum((n * share for n, share in zip(asked, ends, strict=True)), np.zeros(()))
+        per_success = outcomes.per_outcome(found.total + damage, won)
     return Result(
         option.name,
         provider,
@@ -293,6 +296,7 @@ def _result(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Result
         success_rate=rate,
         usd_per_request=per_request,
         usd_per_success=per_success,
+        damage_usd=damage,
         warnings=found.warnings,
         events=needs.events,
     )
@@ -318,24 +322,23 @@ def _verdict(comparison: Comparison) -> str:
         required = _mean(scenario.workload.required_success) or 0.0
         return f"No option is stated to meet the required success rate of {required:g}."
     best = ranked[0].as_dict()
-    unit, what = "usd_per_request", "request"
+    total, upkeep = whole(best["total_usd"]), f"{best['maintenance_share']:.0%} of it is upkeep"
     if comparison.rated:
-        unit, what = "usd_per_success", "successful outcome"
-    text = f"{best['name']} is cheapest: {money(best['total_usd'])} over {span}"
-    if best[unit] is not None:
-        text += f", {money(best[unit])} per {what}"
-    text += f"; {best['maintenance_share']:.0%} of it is upkeep."
-    if not comparison.rated:
+        text = _best_outcome(best, f"its bill is {total} over {span}; {upkeep}.")
+    else:
+        each = best["usd_per_request"]
+        unit = "" if each is None else f", {money(each)} per request"
+        text = f"{best['name']} is cheapest: {total} over {span}{unit}; {upkeep}."
         text = f"If all options answer equally well, {text}"
     if len(ranked) >= SEVERAL:
-        second = ranked[1].as_dict()
-        measure = unit if best[unit] and second[unit] else "total_usd"
-        text += f" Next: {second['name']}"
-        if best[measure]:
-            more = second[measure] / best[measure] - 1
-            text += f", {more:.0%} more" + (f" per {what}." if measure == unit else ".")
-        else:
-            text += f", {money(second[measure])}."
+        text += " " + _second(best, ranked[1].as_dict(), rated=comparison.rated)
+    if comparison.rated:
+        lowest = min((r.as_dict() for r in ranked), key=lambda row: row["total_usd"])
+        if lowest["name"] != best["name"]:
+            text += (
+                f" The lowest bill that meets the requirement: {lowest['name']}, "
+                f"{whole(lowest['total_usd'])}."
+            )
     missed = len([r for r in comparison.results if r.feasible and r not in ranked])
     if missed:
         text += f" Left out: {missed} below the required success rate or without a stated one"
@@ -343,3 +346,24 @@ def _verdict(comparison: Comparison) -> str:
     elif out:
         text += f" Left out: {len(out)} that cannot be had over the whole horizon."
     return text
+
+
+def _best_outcome(best: Mapping[str, Any], rest: str) -> str:
+    each = best["usd_per_success"]
+    if each is None:
+        return f"{best['name']} is cheapest; {rest}"
+    text = f"{best['name']} is cheapest per successful outcome: {money(each)}"
+    if best["damage_usd"]:
+        share = best["damage_usd"] / (best["damage_usd"] + best["total_usd"])
+        text += f", {share:.0%} of that the stated damage of wrong answers"
+    return f"{text}; {rest}"
+
+
+def _second(best: Mapping[str, Any], second: Mapping[str, Any], *, rated: bool) -> str:
+    unit, what = ("usd_per_success", " per successful outcome") if rated else ("total_usd", "")
+    if not best[unit] or second[unit] is None:
+        return f"Next: {second['name']}, {whole(second['total_usd'])}."
+    what = what or (" per request" if second["usd_per_request"] else "")
+    more = second[unit] / best[unit] - 1
+    tie = ": a tie, unless the success rates are measured" if rated and more < CLOSE else ""
+    return f"Next: {second['name']}, {more:.0%} more{what}{tie}."

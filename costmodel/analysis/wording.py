@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+HUNDRED = 100.0
+
 
 def money(usd: float) -> str:
     """Write dollars with three significant digits, never as $0.00.
@@ -15,8 +17,19 @@ def money(usd: float) -> str:
         return "not defined"
     if usd == 0:
         return "$0"
+    if 1 <= abs(usd) < HUNDRED:
+        return f"${usd:,.2f}"
     digits = 2 - math.floor(math.log10(abs(usd)))
     return f"${round(usd, digits):,.{max(digits, 0)}f}"
+
+
+def whole(usd: float) -> str:
+    """Write dollars of a total: whole ones, so that columns add up; small ones in digits.
+
+    >>> whole(46512.3), whole(6.4567)
+    ('$46,512', '$6.46')
+    """
+    return f"${usd:,.0f}" if abs(usd) >= HUNDRED else money(usd)
 
 
 def amount(value: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from costmodel.analysis.wording import money
+from costmodel.analysis.wording import money, whole
 from costmodel.bill import PHASES
 from costmodel.figures.style import PHASE_COLOURS, PHASE_WORDS, template
 
@@ -58,7 +58,7 @@ def cost_by_phase(frame: pd.DataFrame, months: int) -> go.Figure:
         )
     for name, total in zip(names, shown["total_usd"], strict=True):
         figure.add_annotation(
-            x=total, y=name, text=f" {money(float(total))}", showarrow=False, xanchor="left"
+            x=total, y=name, text=f" {whole(float(total))}", showarrow=False, xanchor="left"
         )
     left_out = frame[~frame["feasible"]]["name"].tolist()
     notes = [f"Cost over {months} months in US dollars, undiscounted, by phase"]
@@ -91,6 +91,6 @@ def _finding(shown: pd.DataFrame) -> str:
     if best["rank"] != 1:
         return "No option is stated to meet the required success rate"
     return (
-        f"{best['name']} comes first: {money(float(best['total_usd']))}, "
+        f"{best['name']} comes first: {whole(float(best['total_usd']))}, "
         f"{float(best['maintenance_share']):.0%} of it upkeep"
     )

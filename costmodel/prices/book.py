@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 Ints = npt.NDArray[np.int64]
 FIRST_DAY, LAST_DAY = np.iinfo(np.int64).min // 2, np.iinfo(np.int64).max // 2
 NOON = np.timedelta64(12, "h")
+NAMES = {"provider": "", "model": "", "mode": "standard", "region": ""}  # and what blank means
+SPARSE = 4  # codes per record up to which a table of all codes is small enough
 
 
 @dataclass(frozen=True)
@@ -213,52 +215,47 @@ class PriceBook:
             count: Number of records.
             strict: As of `prices`.
         """
-        import pandas as pd
-
-        codes = np.zeros(count, np.int64)
-        levels: list[npt.NDArray[np.object_]] = []
-        defaults = {"provider": "", "model": "", "mode": "standard", "region": ""}
-        for column, default in defaults.items():
-            values = columns.get(column, default)
-            if np.ndim(values):
-                code, names = pd.factorize(values)
-                # missing values get -1: they mean the default
-                level = np.append(np.asarray(names, object), default)
-                codes = codes * level.size + np.where(code < 0, level.size - 1, code)
-            else:
-                level = np.array([default if values is None else values], object)
-            levels.append(level)
-        inverse, unique = pd.factorize(codes)
-        starts = np.zeros(unique.size, np.int64)
-        lengths = np.zeros(unique.size, np.int64)
+        group, record, names = _named(columns, count)
+        starts, lengths = np.zeros(record.size, np.int64), np.zeros(record.size, np.int64)
         problems: dict[int, PriceError] = {}
-        places = np.unravel_index(unique, [len(level) for level in levels])
-        for k in range(unique.size):
-            provider, model, mode, region = (
-                str(level[place[k]]) for level, place in zip(levels, places, strict=True)
-            )
+        for k, (provider, model, mode, region) in enumerate(names):
             try:
                 name = self.catalog.name(provider, model)
-                group = self._groups[self.key(Key("inference", provider, name, mode, region))]
+                rows = self._groups[self.key(Key("inference", provider, name, mode, region))]
             except PriceError as error:
                 problems[k] = error
             else:
-                starts[k], lengths[k] = group.start, group.stop - group.start
+                starts[k], lengths[k] = rows.start, rows.stop - rows.start
         if problems and strict:
-            first = int(np.flatnonzero(np.isin(inverse, list(problems)))[0])
-            message = f"{in_row(first, count)}{problems[int(inverse[first])]}"
+            first = int(np.flatnonzero(np.isin(group, list(problems)))[0])
+            message = f"{in_row(first, count)}{problems[int(group[first])]}"
             raise PriceError(message)
         day, slot = self._clock(columns.get("on"), count)
         size = np.broadcast_to(np.asarray(columns.get("input_tokens", 0.0), float), (count,))
-        row = np.full(count, -1, np.int64)
-        length = lengths[inverse]
-        known = np.arange(count) if not problems else np.flatnonzero(length > 0)
-        start = starts[inverse[known]]
-        row[known] = self._select(start, length[known], day[known], size[known], slot[known])
+
+        # select once for each combination of what a row depends on: name, day, tier, half hour
+        over = np.concatenate(
+            [np.zeros(1), *(self._over[a : a + n] for a, n in zip(starts, lengths, strict=True))]
+        )
+        tiers = np.unique(over)[1:]
+        tier = np.zeros(count, np.int64)
+        for threshold in tiers:
+            tier += size > threshold
+        first_day, days = (int(day.min()), int(np.ptp(day)) + 1) if count else (0, 1)
+        case = (group * days + day - first_day) * (tiers.size + 1) + tier
+        cases = max(record.size, 1) * days * (tiers.size + 1)
+        if self._windows[1].shape[0] > 1:
+            case, cases = case * SLOTS_PER_WEEK + slot, cases * SLOTS_PER_WEEK
+        number, record = _numbered(case, cases)
+        known = np.flatnonzero(lengths[group[record]] > 0)
+        chosen = np.full(record.size, -1, np.int64)
+        of, each = group[record[known]], record[known]
+        chosen[known] = self._select(starts[of], lengths[of], day[each], size[each], slot[each])
+        row: Ints = chosen[number]
         if strict and (row < 0).any():
             first = int(np.flatnonzero(row < 0)[0])
             day_text = str(np.datetime64(int(day[first]), "D"))
-            message = self._not_priced(int(starts[inverse[first]]), day_text)
+            message = self._not_priced(int(starts[group[first]]), day_text)
             raise PriceError(in_row(first, count) + message)
         return row
 
@@ -436,6 +433,9 @@ class PriceBook:
         entry = self.rows[row]
         if entry.list_row is None:
             return row, None
+        if math.isnan(self.unit_usd(row, meter)):
+            # not published: billed as plain input
+            meter = "input_mtok"
         return (row, entry.list_row) if meter in entry.contracted else (entry.list_row, None)
 
     # other tables, other days
@@ -515,6 +515,53 @@ class PriceBook:
         usd = np.full((len(rows), len(METER_NAMES)), math.nan)
         usd[:, METER_INDEX["person_hour"]] = list(rates.values())
         return replace(self, rows=(*self._kept(keep), *rows), usd=np.vstack([self.usd[keep], usd]))
+
+
+def _numbered(codes: Ints, size: int) -> tuple[Ints, Ints]:
+    """Number distinct codes below `size`: the number of each record, a record of each number."""
+    import pandas as pd
+
+    if size <= SPARSE * codes.size:
+        # a table of all codes beats hashing
+        record = np.full(size, -1, np.int64)
+        record[codes] = np.arange(codes.size)
+        used = np.flatnonzero(record >= 0)
+        number = np.empty(size, np.int64)
+        number[used] = np.arange(used.size)
+        return number[codes], record[used]
+    found, used = pd.factorize(codes)
+    record = np.empty(used.size, np.int64)
+    record[found] = np.arange(codes.size)
+    return found.astype(np.int64, copy=False), record
+
+
+def _named(columns: Mapping[Any, Any], count: int) -> tuple[Ints, Ints, list[tuple[str, ...]]]:
+    """Number the combinations of names in the columns.
+
+    Returns:
+        Number of each record, a record of each number, and provider, model, mode and region of it.
+    """
+    import pandas as pd
+
+    codes, size = np.zeros(count, np.int64), 1
+    levels: list[npt.NDArray[np.object_]] = []
+    for column, default in NAMES.items():
+        values = columns.get(column, default)
+        if np.ndim(values):
+            code, names = pd.factorize(values)
+            level = np.append(np.asarray(names, object), default)
+            if count and code.min() < 0:
+                # missing values mean the default
+                code = np.where(code < 0, level.size - 1, code)
+            codes = codes * level.size + code
+        else:
+            level = np.array([default if values is None else values], object)
+        size *= level.size
+        levels.append(level)
+    number, record = _numbered(codes, size)
+    places = np.unravel_index(codes[record], [level.size for level in levels])
+    words = [[str(x) for x in level[at]] for level, at in zip(levels, places, strict=True)]
+    return number, record, list(zip(*words, strict=True))
 
 
 def in_row(first: int, count: int) -> str:

@@ -200,7 +200,7 @@ class Catalog:
         elsewhere = sorted(
             p for p, names in self._names.items() if p != provider and model in names
         )
-        hint = f"; {', '.join(elsewhere)} sells it" if elsewhere else nearest(model, known)
+        hint = f"; sold by {' and '.join(elsewhere)}" if elsewhere else nearest(model, known)
         message = f"{provider} has no model {model!r} in the price tables{hint}"
         raise PriceError(message)
 

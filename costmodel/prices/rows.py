@@ -28,6 +28,8 @@ from costmodel.prices.windows import Mask, parse_window
 METER_NAMES = tuple(METERS)
 METER_INDEX = {name: k for k, name in enumerate(METER_NAMES)}
 TEAM = "team"  # the provider of person-hours
+# folders beside the tables that hold something else
+OTHER_FOLDERS = ("imported/", "benchmarks/")
 PRICE_TABLES = ("inference", "finetuning", "provisioned", "retrieval", "gpu_rental", "labour")
 
 
@@ -76,36 +78,74 @@ class PriceRow:
 Entry = tuple[tuple[Any, ...], PriceRow, dict[str, float]]
 
 
-def read_layer(folder: Path, layer: int) -> dict[str, list[Record]]:
-    """Read every table of one folder."""
+def table_files(folder: Path) -> dict[Path, str]:
+    """Return the files of a folder that hold tables, and the name of the table each holds.
+
+    Raises:
+        PriceError: If there is no such folder, or a CSV file in it is no known table.
+    """
     if not folder.is_dir():
         message = f"no folder of price tables at {folder}; `costmodel pricing init DIR` makes one"
         raise PriceError(message)
-    known = {table.path for table in TABLES.values()}
-    records: dict[str, list[Record]] = {name: [] for name in TABLES}
-    for path in sorted(folder.glob("*.csv")):
-        if path.name not in known:
-            names = [name for name in known if "/" not in name]
-            message = f"{path.name}: no such table{nearest(path.name, names)}"
+    single = {table.path: name for name, table in TABLES.items() if "*" not in table.path}
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder).as_posix()
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() != ".csv" or hidden or inside.startswith(OTHER_FOLDERS):
+            continue
+        if inside in single:
+            found[path] = single[inside]
+        elif path.parent == folder / "inference" and path.suffix == ".csv":
+            found[path] = "inference"
+        else:
+            message = (
+                f"{inside}: no such table{nearest(inside, [*single, 'inference/PROVIDER.csv'])}"
+            )
             raise PriceError(message)
-    for name, table in TABLES.items():
-        for path in sorted(folder.glob(table.path)):
-            label = str(path.relative_to(folder).as_posix())
-            rows = read_file(table, path, label)
-            for row in rows:
-                row["layer"] = layer
-                row["folder"] = str(folder)
-                if name == "inference":
-                    if row.get("provider", "") not in ("", path.stem):
-                        message = (
-                            f"{label} line {row['line']}: provider {row['provider']!r} "
-                            f"does not belong in {label}"
-                        )
-                        raise PriceError(message)
-                    row["provider"] = path.stem
-            records[name] += rows
-            _refuse_clashes(name, rows)
+    return found
+
+
+def read_layer(folder: Path, layer: int) -> dict[str, list[Record]]:
+    """Read every table of one folder; files of upper layers are named with their folder."""
+    records: dict[str, list[Record]] = {name: [] for name in TABLES}
+    for path, name in table_files(folder).items():
+        label = path.relative_to(folder).as_posix()
+        label = f"{folder.as_posix()}/{label}" if layer else label
+        rows = read_file(TABLES[name], path, label)
+        for row in rows:
+            row["layer"] = layer
+            row["folder"] = str(folder)
+            if name == "inference":
+                if row.get("provider", "") not in ("", path.stem):
+                    message = (
+                        f"{label} line {row['line']}: provider {row['provider']!r} "
+                        f"does not belong in {label}"
+                    )
+                    raise PriceError(message)
+                row["provider"] = path.stem
+        records[name] += rows
+        _refuse_clashes(name, rows)
     return records
+
+
+def problems(folder: Path) -> list[str]:
+    """Return what is wrong with the tables of a folder, the first mistake of each file.
+
+    Raises:
+        PriceError: As `table_files`, or if the folder holds no table.
+    """
+    files = table_files(folder)
+    if not files:
+        message = f"no price tables in {folder}: a folder like pricing/ is wanted"
+        raise PriceError(message)
+    found = []
+    for path, name in files.items():
+        try:
+            read_file(TABLES[name], path, path.relative_to(folder).as_posix())
+        except PriceError as error:
+            found.append(str(error))
+    return found
 
 
 def _refuse_clashes(name: str, rows: Sequence[Record]) -> None:

@@ -338,6 +338,8 @@ def read_file(table: Table, path: Path, name: str) -> list[Record]:
     for column in header:
         if column not in allowed:
             message = f"{name} line 1: unknown column {column!r}{nearest(column, allowed)}"
+            if ";" in column or "\t" in column:
+                message = f"{name} line 1: separate the cells by commas: save as CSV with commas"
             raise PriceError(message)
     repeated = [column for column in header if header.count(column) > 1]
     absent = [c for c in (*table.required, "source", "verified_on") if c not in header]
@@ -362,15 +364,3 @@ def read_file(table: Table, path: Path, name: str) -> list[Record]:
             row["provider"] = named.get("provider", "").strip()
         records.append(row)
     return records
-
-
-def problems(folder: Path) -> list[str]:
-    """Return what is wrong with the files of a folder, the first mistake of each."""
-    found = []
-    for table in TABLES.values():
-        for path in sorted(folder.glob(table.path)):
-            try:
-                read_file(table, path, str(path.relative_to(folder).as_posix()))
-            except PriceError as error:
-                found.append(str(error))
-    return found

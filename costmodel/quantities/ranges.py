@@ -10,6 +10,7 @@ import numpy as np
 from costmodel.errors import ScenarioError
 from costmodel.quantities.requests import Part, Size
 
+SMALLEST = 1e-12
 LARGEST = 1e15  # beyond any token, request or dollar that will ever be counted
 
 # least and largest value where it is not 0 and LARGEST; shares are found by their name, too
@@ -32,7 +33,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "double_running_days": (0, 366),
     "retries": (0, 1000),
     "shares": (0.0, 1.0),
-    "escalate": (0.0, 100.0),
+    "escalate": (0.0, 1.0),
+    "keeps": (0.0, 1.0),
 }
 SHARE = (0.0, 1.0)
 NUMBER = (0.0, LARGEST)
@@ -47,6 +49,8 @@ def out_of_range(name: str, value: Any) -> str:
     is_share = name.endswith(("_share", "_rate"))
     low, high = RANGES.get(name, SHARE if is_share else NUMBER)
     values = np.asarray(value, float)
+    # what is smaller than this is a slip, and would overflow as a divisor
+    values = np.where(np.abs(values) < SMALLEST, 0.0, values)
     shown = str(value) if np.ndim(value) else f"{float(value):.12g}"
     if np.any(np.isnan(values)):
         return f"must be a number, got {shown}"
@@ -74,7 +78,7 @@ def check_ranges(item: Any) -> None:
                 number = one.tokens
             elif isinstance(one, Size):
                 number = one.mean
-            if isinstance(number, str | bool) or not isinstance(
+            if isinstance(number, str | bool | frozenset) or not isinstance(
                 number, int | float | np.ndarray | np.generic
             ):
                 continue

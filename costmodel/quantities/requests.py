@@ -12,6 +12,7 @@ from costmodel.months import Array, Numeric
 # the order in which parts stand in a request; the last two are what the model writes
 PARTS = ("system", "shots", "context", "history", "question", "thinking", "answer")
 OUTPUT_PARTS = ("thinking", "answer")
+NEGLIGIBLE = 1e-9  # a share of the requests that is none
 
 
 @dataclass(frozen=True)
@@ -223,4 +224,5 @@ class Sizes:
             slope = np.where(variance > 0, spread / np.where(variance > 0, variance, 1.0), 0.0)
             safe = np.where(part > 0, part, 1.0)
             shares = shares + weight * (requests + slope * mean / safe * (tokens - requests))
-        return np.clip(shares, 0.0, 1.0)
+        shares = np.clip(shares, 0.0, 1.0)
+        return np.where(shares < NEGLIGIBLE, 0.0, shares)

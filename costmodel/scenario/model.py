@@ -86,6 +86,7 @@ class Upkeep:
         review_role: Who reads, a role of labour.csv.
         label_life_months: Time after which labels are renewed; 0 = they never age. [month]
         double_running_days: Days for which old and new run side by side at a change of model.
+        stated: Fields that a scenario file states, be it the default.
     """
 
     requirement_changes_per_year: Numeric = assumed(1.0)
@@ -96,6 +97,7 @@ class Upkeep:
     review_role: str = "domain_expert"
     label_life_months: Numeric = assumed(18.0)
     double_running_days: int = assumed(14)
+    stated: frozenset[str] = field(default=frozenset(), kw_only=True, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range."""
@@ -149,8 +151,14 @@ class Option:
     until_then: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse numbers out of range."""
+        """Refuse numbers out of range, and months in which nobody would answer."""
         check_ranges(self)
+        if bool(self.live_after) != bool(self.until_then):
+            message = (
+                f"option {self.name!r}: live_after and until_then go together: which option "
+                "answers until it is live?"
+            )
+            raise ScenarioError(message)
 
 
 @dataclass(frozen=True)
@@ -243,8 +251,17 @@ class Scenario:
             for name in referred:
                 other = self.option(name)
                 if isinstance(other, Mix) or name == option.name:
-                    message = f"option {option.name!r} refers to {name!r}, which is no plain option"
+                    message = (
+                        f"option {option.name!r} refers to {name!r}; it must name another option, "
+                        "and no router"
+                    )
                     raise ScenarioError(message)
+            if isinstance(option, Option) and (option.in_place or self.start) > self.start:
+                message = (
+                    f"option {option.name!r}: in_place says since when it has been running, and "
+                    f"{option.in_place} is after the start"
+                )
+                raise ScenarioError(message)
             self._check_waiting(option)
 
     def _check_waiting(self, option: Option | Mix) -> None:

@@ -149,12 +149,24 @@ def plan(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Plan:
     draft.assumptions += _guesses("upkeep", scenario.upkeep)
     if option.success_rate is not None:
         draft.assumptions.append("success rates as stated in the scenario")
+        draft.assumptions += _damage(scenario)
     return Plan(
         (*served, *quantities),
         tuple(dict.fromkeys(draft.assumptions)),
         tuple(dict.fromkeys(draft.warnings)),
         _sorted(draft.events),
     )
+
+
+def _damage(scenario: Scenario) -> Iterator[str]:
+    """Yield what is assumed about answers that fail."""
+    for task in scenario.all_tasks:
+        about = f"{task.name}: " if task.name else ""
+        if np.any(np.asarray(task.failure_usd) > 0):
+            usd = float(np.mean(task.failure_usd))
+            yield f"{about}a request that fails in the end does damage of ${usd:g}, as stated"
+        if np.any(np.asarray(task.retries) > 0):
+            yield f"{about}repeated attempts succeed independently of each other"
 
 
 def _sorted(events: list[Event]) -> tuple[Event, ...]:
@@ -180,7 +192,8 @@ def _guesses(name: str, item: Any) -> Iterator[str]:
     for entry in fields(item):
         if entry.metadata.get("assumed"):
             value, default = getattr(item, entry.name), entry.default
-            if np.array_equal(value, default):  # type: ignore[arg-type]
+            stated = entry.name in item.stated
+            if not stated and np.array_equal(value, default):  # type: ignore[arg-type]
                 shown = value if isinstance(value, str) else f"{value:g}"
                 yield f"{name}: {entry.name} = {shown} (our default)"
 
@@ -216,6 +229,8 @@ def _spans(draft: _Draft, option: Option, live: date, last: date) -> list[_Span]
     Raises:
         InfeasibleError: If a stage ends inside the horizon and nothing can follow it.
     """
+    for named in option.stages:
+        named.host.model(named.model, draft.book)  # a name no table knows is an error at once
     spans: list[_Span] = []
     stage, since, previous = option.stages[0], live, None
     waiting = list(option.stages[1:])
@@ -387,6 +402,11 @@ def _draft_span(draft: _Draft, option: Option, span: _Span, scale: Numeric, plac
             until=span.until,
             offer=span.offer,
             tuned=span.stage.tuned,
+            deployment=" + ".join(
+                _told_apart(name, approach, task)
+                for name, approach in span.stage.approaches.items()
+                if approach.tunes
+            ),
             caching=option.caching,
             cache_hit_share=option.cache_hit_share,
         )
@@ -398,19 +418,22 @@ def _draft_span(draft: _Draft, option: Option, span: _Span, scale: Numeric, plac
             _evaluate(draft, option, span, serving, occasion)
         for name, approach in span.stage.approaches.items():
             site = Site(
-                name=" ".join(filter(None, [name, task.name])),
+                name=_told_apart(name, approach, task),
                 terms=draft.terms,
                 host=span.stage.host,
                 model=span.stage.model,
                 offer=span.offer,
                 requests=requests * task.turns,
-                question_tokens=request.part("question").tokens,
-                counted_with=task.counted_with,
-                content=task.content,
+                request=request,
                 active=active,
                 occasions=occasions[name],
             )
             _draft_work(draft, approach, site, place)
+
+
+def _told_apart(name: str, approach: Approach, task: Workload) -> str:
+    """Return the name of an approach, with the task's unless the tasks share it."""
+    return " ".join(filter(None, [name, "" if approach.shared else task.name]))
 
 
 def _reshaped(task: Workload, option: Option, stage: Stage) -> Request:
@@ -503,10 +526,10 @@ def _occasions(
 def _expect(draft: _Draft, span: _Span, every: Numeric, what: str) -> None:
     """Put the most likely dates of something that comes at a rate into the calendar."""
     step = max(round(float(np.mean(every))), 1)
-    day = add_months(span.since, step)
-    while day < span.until:
-        draft.events.append(Event(day, what, "expected"))
-        day = add_months(day, step)
+    for months in range(step, draft.terms.months.count, step):
+        day = add_months(span.since, months)
+        if day < span.until:
+            draft.events.append(Event(day, what, "expected"))
 
 
 def _scheduled(scenario: Scenario, active: Array) -> list[Occasion]:

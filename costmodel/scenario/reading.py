@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from datetime import date
 from pathlib import Path
@@ -29,6 +29,7 @@ from costmodel.scenario.model import (
 )
 
 VERSION = 1
+OPTION_KEYS = ("name", "model", "host", "approaches", "successor", "in_place", "mix")
 PIN_KEYS = ("on", "rows")
 T = TypeVar("T")
 Way = tuple[str | int, ...]
@@ -131,7 +132,7 @@ def _flag(value: Any, place: _Place) -> bool:
 
 def _day(value: Any, place: _Place) -> date:
     try:
-        return as_date(value)
+        return as_date(value, "")
     except DataError as error:
         raise place.error(str(error)) from None
 
@@ -202,13 +203,30 @@ def plain_fields(kind: type[Any]) -> dict[str, Field[Any]]:
     return {entry.name: entry for entry in fields(kind) if entry.type in CONVERTERS}
 
 
-def _made(kind: type[T], table: Mapping[str, Any], place: _Place, **ready: Any) -> T:
-    """Make a dataclass of a table, refusing unknown and missing keys."""
+def _made(
+    kind: type[T],
+    table: Mapping[str, Any],
+    place: _Place,
+    also: Sequence[str] = (),
+    **ready: Any,
+) -> T:
+    """Make a dataclass of a table, refusing unknown and missing keys.
+
+    Args:
+        kind: The dataclass.
+        table: What the file says.
+        place: Where it says so.
+        also: Keys that may stand there and have been read already.
+        ready: Fields made of them.
+    """
     known = plain_fields(kind)
     values: dict[str, Any] = dict(ready)
+    if "stated" in kind.__dataclass_fields__:  # type: ignore[attr-defined]
+        values["stated"] = frozenset(table)
     for key, value in table.items():
-        if key not in known:
-            message = f"unknown key {key!r}{nearest(key, known)}"
+        if key not in known or key in ready:
+            names = [name for name in known if name not in ready]
+            message = f"unknown key {key!r}{nearest(key, [*names, *also])}"
             raise place.at(key).error(message)
         values[key] = CONVERTERS[str(known[key].type)](value, place.at(key))
     for name, entry in known.items():
@@ -367,7 +385,7 @@ def _option(
     name = _text(entries.pop("name"), place.at("name"))
     if "mix" in entries:
         shares = _numbers(entries.pop("mix"), place.at("mix"))
-        return _made(Mix, entries, place, name=name, shares=shares)
+        return _made(Mix, entries, place, ("name", "mix"), name=name, shares=shares)
     for key in ("model", "host"):
         if key not in entries:
             message = f"option {name!r} needs {key}"
@@ -389,12 +407,13 @@ def _option(
     in_place = None
     if "in_place" in entries:
         here = place.at("in_place")
-        since = _table(entries.pop("in_place"), here)
-        if set(since) != {"since"}:
+        since = entries.pop("in_place")
+        if not isinstance(since, dict) or set(since) != {"since"}:
             message = "must read like in_place = {since = 2025-06-01}"
             raise here.error(message)
         in_place = _day(since["since"], here)
-    return _made(Option, entries, place, name=name, stages=tuple(stages), in_place=in_place)
+    ready = {"name": name, "stages": tuple(stages), "in_place": in_place}
+    return _made(Option, entries, place, OPTION_KEYS, **ready)
 
 
 def _stage(

@@ -57,7 +57,7 @@ def test_without_success_rates_the_verdict_says_under_which_condition_it_holds(
     result = compared(example_book, *UNRATED)
     # 2,000 requests; 35 is 400 % more than 7
     assert result.verdict.startswith(
-        "If all options answer equally well, small is cheapest: $14.0 over 2 months, "
+        "If all options answer equally well, small is cheapest: $14.00 over 2 months, "
         "$0.00700 per request; 0% of it is upkeep."
     )
     assert result.verdict.endswith("Next: large, 400% more per request.")
@@ -70,7 +70,7 @@ def test_with_success_rates_the_verdict_counts_successful_outcomes(
     result = compared(example_book, *rated(), work={"required_success": 0.9})
     # 0.021 / 0.91 = 0.023077; 0.035 / 0.95 = 0.036842 is 59.6 % more
     assert result.verdict.startswith(
-        "mid is cheapest: $42.0 over 2 months, $0.0231 per successful outcome"
+        "mid is cheapest per successful outcome: $0.0231; its bill is $42.00 over 2 months"
     )
     assert "Next: large, 60% more per successful outcome." in result.verdict
     assert result.verdict.endswith(

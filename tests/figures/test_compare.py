@@ -14,7 +14,7 @@ import costmodel as cm
 
 pytest.importorskip("plotly")
 
-from costmodel.analysis.wording import money
+from costmodel.analysis.wording import whole
 from costmodel.figures.compare import cost_by_phase
 from costmodel.figures.style import PHASE_COLOURS
 
@@ -54,7 +54,7 @@ def test_the_title_is_the_finding_of_the_verdict() -> None:
     title = cost_by_phase(result.frame(), 24).layout.title
     best = result.ranked[0].as_dict()
     assert title.text.startswith(best["name"])
-    assert money(best["total_usd"]) in title.text
+    assert whole(best["total_usd"]) in title.text
     assert f"{best['maintenance_share']:.0%} of it upkeep" in title.text
     assert "24 months" in title.subtitle.text
     assert "US dollars" in title.subtitle.text

@@ -226,7 +226,9 @@ def test_what_the_tuning_service_no_longer_takes_is_not_billed(
 def test_what_goes_live_later_is_built_now_and_served_later(
     example_book: cm.PriceBook,
 ) -> None:
-    found = planned(example_book, an_option("mini-1", tune=True, live_after=3))
+    option = an_option("mini-1", tune=True, live_after=3, until_then="now")
+    scenario = a_scenario(option, replace(an_option("large-1"), name="now"))
+    found = plan(scenario, option, example_book)
     assert amounts(found, meter="train_mtok", phase="build")[0] == pytest.approx(0.6)
     served = amounts(found, sku="ft:mini-1", meter="input_mtok", phase="serve")
     assert served == pytest.approx([0] * 3 + [31] * 9)
@@ -359,18 +361,41 @@ def test_two_options_cannot_wait_for_each_other(example_book: cm.PriceBook) -> N
 
 
 def test_what_never_goes_live_says_so(example_book: cm.PriceBook) -> None:
-    (result,) = cm.compare(a_scenario(an_option("small-1", live_after=12)), example_book).results
+    option = an_option("small-1", live_after=12, until_then="now")
+    scenario = a_scenario(option, replace(an_option("large-1"), name="now"))
+    result = cm.compare(scenario, example_book).results[0]
     assert not result.feasible
     assert "None" not in result.reason
     assert "retires" not in result.reason
 
 
-def test_what_is_live_at_once_needs_nothing_before(example_book: cm.PriceBook) -> None:
-    option = an_option("small-1", live_after=0, until_then="now")
-    scenario = a_scenario(option, replace(an_option("large-1"), name="now"))
-    found = plan(scenario, option, example_book)
-    assert amounts(found, sku="small-1") == pytest.approx([31] * 12)
-    assert amounts(found, sku="large-1").sum() == 0
+@pytest.mark.parametrize("words", [{"live_after": 3}, {"until_then": "now"}])
+def test_somebody_must_answer_until_an_option_is_live(words: dict[str, Any]) -> None:
+    with pytest.raises(cm.ScenarioError, match="live_after and until_then go together"):
+        an_option("small-1", **words)
+
+
+def test_a_tune_that_members_of_a_mix_share_is_hosted_once(example_book: cm.PriceBook) -> None:
+    host = cm.PerToken("other")
+    plain = replace(an_option("mini-1", tune=True, host=host), name="plain")
+    thinking = replace(plain, name="thinking", thinking_tokens=100)
+    mix = cm.Mix("mix", shares={"plain": 0.75, "thinking": 0.25})
+    scenario = a_scenario(plain, thinking, mix)
+    alone = plan(scenario, plain, example_book)
+    both = plan(scenario, mix, example_book)
+    hours = amounts(alone, meter="hosting_hour")
+    assert hours[0] == pytest.approx(744)
+    assert amounts(both, meter="hosting_hour") == pytest.approx(hours)
+
+
+def test_what_tasks_share_is_made_once(example_book: cm.PriceBook) -> None:
+    tasks = (replace(WORK, name="mail"), replace(WORK, name="chat"))
+    for shared, runs in ((False, 2), (True, 1)):
+        stage = cm.Stage("mini-1", HOST, {"tune": replace(TUNE, shared=shared)})
+        option = cm.Option("tuned", (stage,))
+        found = planned(example_book, option, tasks=tasks)
+        # 0.6 Mtok for each set of examples
+        assert amounts(found, meter="train_mtok", phase="build")[0] == pytest.approx(0.6 * runs)
 
 
 def test_each_task_counts_its_tokens_in_its_own_encoding(example_book: cm.PriceBook) -> None:

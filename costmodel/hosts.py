@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -199,7 +200,7 @@ def hosted_training(job: Training, terms: Terms) -> Iterator[Quantity]:
 
 
 @dataclass(frozen=True)
-class Host:
+class Host(ABC):
     """A place where models run.
 
     Attributes:
@@ -220,9 +221,9 @@ class Host:
         """Refuse numbers out of range."""
         check_ranges(self)
 
+    @abstractmethod
     def serve(self, servings: Sequence[Serving], terms: Terms) -> Iterator[Quantity]:
         """Pool the requests of each deployment and count what is billed."""
-        raise NotImplementedError
 
     def train(self, job: Training, terms: Terms) -> Iterator[Quantity]:
         """Count what is billed for training runs."""

@@ -484,7 +484,6 @@ def test_a_folder_as_target_leaves_nothing_behind(command_line: Run, tmp_path: P
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [SCENARIO, "folder"]
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_a_revision_that_reads_like_an_option_of_git_overwrites_nothing(
     command_line: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -496,7 +496,6 @@ def git(folder: Path, *words: str) -> None:
     )
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_prices_takes_the_tables_of_a_git_revision(
     command_line: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -522,7 +521,6 @@ def test_prices_takes_the_tables_of_a_git_revision(
     assert "neither a folder nor a git revision" in err
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_outputs_name_the_revision_whose_prices_they_use(
     command_line: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from costmodel.analysis.compare import Comparison, compare
-    from costmodel.approaches import FewShot, FineTune, Prompting, Rag
+    from costmodel.approaches import (
+        FewShot,
+        FineTune,
+        LongContext,
+        PreferenceTune,
+        Prompting,
+        Rag,
+    )
     from costmodel.bill import Bill
     from costmodel.costs import inference_cost, maintenance_cost, training_cost
     from costmodel.errors import DataError, PriceError, ScenarioError
@@ -23,7 +30,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "analysis.compare": ("Comparison", "compare"),
-    "approaches": ("FewShot", "FineTune", "Prompting", "Rag"),
+    "approaches": ("FewShot", "FineTune", "LongContext", "PreferenceTune", "Prompting", "Rag"),
     "bill": ("Bill",),
     "costs": ("inference_cost", "maintenance_cost", "training_cost"),
     "errors": ("DataError", "PriceError", "ScenarioError"),
@@ -41,10 +48,12 @@ __all__ = [
     "Dedicated",
     "FewShot",
     "FineTune",
+    "LongContext",
     "Mix",
     "Option",
     "Part",
     "PerToken",
+    "PreferenceTune",
     "PriceBook",
     "PriceError",
     "Prompting",

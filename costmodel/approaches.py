@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, TypeVar
@@ -17,9 +18,9 @@ from costmodel.prices.book import PriceBook
 from costmodel.prices.catalog import Model, TuningOffer
 from costmodel.prices.rows import TEAM, Key
 from costmodel.prices.tables import METHODS, OBJECTIVES
-from costmodel.quantities import effort, retrieval, serving, upkeep, volumes
+from costmodel.quantities import effort, retrieval, serving, training, upkeep, volumes
 from costmodel.quantities.ranges import check_ranges
-from costmodel.quantities.requests import Part, Request, Size, mean_of
+from costmodel.quantities.requests import Part, Request, Size
 
 Work = Quantity | Training
 T = TypeVar("T")
@@ -151,7 +152,9 @@ class Approach:
         yield from ()
 
 
-def _engineering(approach: Prompting | FewShot | Rag | FineTune, site: Site) -> Iterator[Quantity]:
+def _engineering(
+    approach: Prompting | FewShot | Rag | LongContext | Tune, site: Site
+) -> Iterator[Quantity]:
     """Yield the engineers' hours of each occasion."""
     hours = {
         "build": approach.build_hours,
@@ -236,9 +239,24 @@ class FewShot(Approach):
 
 # units of a store that Rag can count
 STORE_UNITS = (
-    *("mwu", "mru", "krequest", "mrequest", "unit_hour"),
-    *("gb_month", "gib_month", "gb_day", "mdim_month"),
+    *("ingestion mwu", "ingestion gb", "search mru", "search gb", "search tb", "search pb"),
+    *("search krequest", "search mrequest", "search unit_hour", "vector_store month"),
+    *("vector_store gb_month", "vector_store gib_month", "vector_store gb_day"),
+    *("vector_store mdim_month",),
 )
+
+
+RERANK_UNITS = ("rerank krequest", "rerank mtok")
+# what a store bills for putting records in, and for each search over all of them
+INGESTION: dict[str, Callable[..., Array]] = {
+    "ingestion mwu": retrieval.write_units,
+    "ingestion gb": retrieval.written_gb,
+}
+SEARCHES: dict[str, Callable[..., Array]] = {
+    "search mru": retrieval.read_units,
+    "search tb": retrieval.processed_tb,
+    "search pb": retrieval.queried_pb,
+}
 
 
 @dataclass(frozen=True)
@@ -246,7 +264,8 @@ class Rag(Approach):
     """Passages retrieved for each question.
 
     Attributes:
-        context_tokens: Retrieved text in each request. [token]
+        context_tokens: Retrieved text in each request; None = `top_k` chunks. [token]
+        top_k: Chunks retrieved for each request.
         context_cv: Its standard deviation over mean. [1]
         corpus_tokens: Tokens of the documents. [token]
         monthly_churn: Share of the corpus that changes in a month. [1/month]
@@ -255,6 +274,7 @@ class Rag(Approach):
         rerank: Product of retrieval.csv, blank for none.
         metadata_bytes: Text and metadata kept beside each vector. [byte]
         search_units: Units of a store that is billed by the unit-hour.
+        candidates: Chunks that a reranker reads for each request, where it is billed by tokens.
         build_hours, change_hours, migration_hours: Engineers' hours to build the index and the
             retrieval, to change it, to move to another model. [h]
         curation_hours_per_month: Hours to keep the documents right. [h/month]
@@ -263,8 +283,9 @@ class Rag(Approach):
 
     kind = "rag"
 
-    context_tokens: Numeric
     corpus_tokens: Numeric
+    context_tokens: Numeric | None = None
+    top_k: Numeric = assumed(5.0)
     context_cv: Numeric = 0.0
     monthly_churn: Numeric = assumed(0.02)
     chunk_tokens: Numeric = assumed(512.0)
@@ -274,6 +295,7 @@ class Rag(Approach):
     rerank: str = ""
     metadata_bytes: Numeric = assumed(1500.0)
     search_units: Numeric = 1.0
+    candidates: Numeric = assumed(25.0)
     build_hours: Numeric = assumed(120.0)
     change_hours: Numeric = assumed(12.0)
     migration_hours: Numeric = assumed(16.0)
@@ -282,7 +304,10 @@ class Rag(Approach):
 
     def reshape(self, request: Request) -> Request:
         """Put the passages before the history; they differ from request to request."""
-        return request.with_part(Part("context", self.context_tokens, self.context_cv))
+        tokens = self.context_tokens
+        if tokens is None:
+            tokens = np.asarray(self.top_k) * self.chunk_tokens
+        return request.with_part(Part("context", tokens, self.context_cv))
 
     def work(self, site: Site) -> Iterator[Work]:
         """Yield indexing, storage, re-indexing of what changes, and hours."""
@@ -300,13 +325,15 @@ class Rag(Approach):
                 corpus_tokens=self.corpus_tokens,
                 overlap=self.overlap,
             )
-            if "ingestion mwu" in store:
-                yield measure(
-                    replace(line, activity="index", key=store["ingestion mwu"], meter="mwu"),
-                    retrieval.write_units,
-                    share=occasion.times,
-                    **self._index(site),
-                )
+            for name, formula in INGESTION.items():
+                if name in store:
+                    meter = name.split()[1]
+                    yield measure(
+                        replace(line, activity="index", key=store[name], meter=meter),
+                        formula,
+                        share=occasion.times,
+                        **self._index(site),
+                    )
         yield from self._stored(store, site)
         curation = replace(stale, times=site.active)
         yield site.labour(
@@ -329,12 +356,28 @@ class Rag(Approach):
         )
         searches = self._store(site)
         if self.rerank:
-            searches |= self._product(self.rerank, "rerank", ("krequest",), site)
+            searches |= self._product(
+                self.rerank, "rerank", ("rerank krequest", "rerank mtok"), site
+            )
         for name, key in searches.items():
             component, unit = name.split()
             asked = replace(line, activity=component, key=key, meter=unit)
-            if unit == "mru":
-                yield measure(asked, retrieval.read_units, requests=requests, **self._index(site))
+            if name in SEARCHES:
+                yield measure(asked, SEARCHES[name], requests=requests, **self._index(site))
+            elif name == "search gb":
+                size = self._index(site)
+                yield measure(
+                    asked,
+                    retrieval.returned_gb,
+                    requests=requests,
+                    top_k=self.top_k,
+                    dimensions=size["dimensions"],
+                    metadata_bytes=size["metadata_bytes"],
+                )
+            elif name == "rerank mtok":
+                query = site.request.part("question").tokens
+                tokens = np.asarray(self.candidates) * (query + np.asarray(self.chunk_tokens))
+                yield measure(asked, volumes.request_mtok, requests=requests, tokens=tokens)
             elif unit == "krequest":
                 yield measure(asked, retrieval.thousand_requests, requests=requests)
             elif unit == "mrequest":
@@ -375,6 +418,8 @@ class Rag(Approach):
         if "vector_store mdim_month" in store:
             shape = {name: size[name] for name in ("records", "dimensions")}
             yield measure(line("mdim_month"), retrieval.stored_mdim, active=active, **shape)
+        if "vector_store month" in store:
+            yield measure(line("month"), retrieval.fixed, active=active)
         if "search unit_hour" in store:
             yield measure(
                 line("unit_hour", "search_unit_hour"),
@@ -385,7 +430,9 @@ class Rag(Approach):
             )
 
     def _embedding(self, site: Site) -> Key:
-        return self._product(self.embedding, "embedding", ("mtok",), site)["embedding mtok"]
+        return self._product(self.embedding, "embedding", ("embedding mtok",), site)[
+            "embedding mtok"
+        ]
 
     def _store(self, site: Site) -> dict[str, Key]:
         return self._product(self.store, "", STORE_UNITS, site)
@@ -401,7 +448,7 @@ class Rag(Approach):
             what = component or "product"
             message = f"no {what} {name!r} in retrieval.csv{nearest(name, known)}"
             raise PriceError(message)
-        strange = [mode for mode in mine if mode.split()[1] not in units]
+        strange = [mode for mode in mine if mode not in units]
         if strange:
             message = (
                 f"{name} bills {strange[0].replace(' ', ' by the ')}, which rag cannot count yet: "
@@ -412,13 +459,12 @@ class Rag(Approach):
 
 
 @dataclass(frozen=True)
-class FineTune(Approach):
-    """A model trained on labelled examples, and trained again and again.
+class Tune(Approach, ABC):
+    """A model of one's own: made of examples, and made again and again.
 
     Attributes:
         examples: Examples in the training set.
-        tokens_per_example: Mean length of one, in the workload's encoding, or mean and cv. [token]
-        objective: sft; preference tuning is an approach of its own.
+        objective: sft | dpo | ppo | grpo | rft.
         method: full | lora | qlora; None = what the host's provider sells.
         epochs: Passes over the set; None = the provider's default.
         trainer: Provider that trains, blank = the host's.
@@ -428,20 +474,27 @@ class FineTune(Approach):
         validation_share: Validation set over training set. [1]
         evaluations: Passes over the validation set in one run.
         hours_per_run: Length of a run, where it is billed by time. [h]
+        packing: Whether short examples share a sequence; without it each is billed as a whole one.
+        sequence_length: Tokens of a sequence, needed without packing. [token]
         minutes_per_example: To write, check and correct one. [min]
+        second_annotator_share: Share of the examples that a second person labels, too. [1]
+        usable_share: Share of the labelled examples that can be used. [1]
+        synthetic_share: Share of the examples that a model writes. [1]
+        synthetic_model: That model, `provider/model`.
+        synthetic_prompt_tokens: Prompt for one such example. [token]
         refresh_share: Share of the examples renewed when requirements change or labels age. [1]
-        build_hours, change_hours, migration_hours: Engineers' hours for the first release, for a
-            change, for the move to another base model. [h]
+        collect_hours: To gather transcripts, manuals and past answers. [h]
+        build_hours, change_hours, migration_hours: Engineers' hours for the first release with its
+            integration, for a change, for the move to another base model. [h]
+        release_hours: To release a version: tests, sign-off, roll-out. [h]
         versions_kept: Tuned versions stored.
         model_gb: Size of a stored adapter or model. [GB]
         role, label_role: Who trains and who labels, roles of labour.csv.
     """
 
-    kind = "fine_tune"
     tunes = True
 
     examples: Numeric
-    tokens_per_example: Size | Numeric
     objective: str = "sft"
     method: str | None = "lora"
     epochs: Numeric | None = None
@@ -452,11 +505,20 @@ class FineTune(Approach):
     validation_share: Numeric = assumed(0.1)
     evaluations: Numeric = assumed(1.0)
     hours_per_run: Numeric | None = None
+    packing: bool = True
+    sequence_length: Numeric | None = None
     minutes_per_example: Numeric = assumed(10.0)
+    second_annotator_share: Numeric = assumed(0.1)
+    usable_share: Numeric = assumed(1.0)
+    synthetic_share: Numeric = 0.0
+    synthetic_model: str = ""
+    synthetic_prompt_tokens: Numeric = assumed(600.0)
     refresh_share: Numeric = assumed(0.3)
+    collect_hours: Numeric = assumed(16.0)
     build_hours: Numeric = assumed(60.0)
     change_hours: Numeric = assumed(10.0)
     migration_hours: Numeric = assumed(24.0)
+    release_hours: Numeric = assumed(4.0)
     versions_kept: Numeric = assumed(2.0)
     model_gb: Numeric = assumed(0.5)
     role: str = "ml_engineer"
@@ -472,6 +534,12 @@ class FineTune(Approach):
             if word is not None and word not in known:
                 message = f"unknown {name} {word!r}{nearest(word, known)}"
                 raise ScenarioError(message)
+        if not self.packing and self.sequence_length is None:
+            message = "packing = false needs sequence_length: every example is billed as that long"
+            raise ScenarioError(message)
+        if np.any(np.asarray(self.synthetic_share) > 0) and not self.synthetic_model:
+            message = "synthetic_share needs synthetic_model, the provider/model that writes them"
+            raise ScenarioError(message)
 
     def reshape(self, request: Request) -> Request:
         """Shorten the parts that the tuned model has learnt."""
@@ -485,34 +553,31 @@ class FineTune(Approach):
             request = request.with_part(replace(part, tokens=part.tokens * np.asarray(share)))
         return request
 
+    @abstractmethod
+    def example_size(self, site: Site) -> Size:
+        """Return the length of one example, in the workload's encoding. [token]"""
+
     def work(self, site: Site) -> Iterator[Work]:
-        """Yield labelling, training, hours and storage of versions."""
+        """Yield data, training, hours and storage of versions."""
         yield from _engineering(self, site)
         renewed = {
             "build": 1.0,
             "requirement_change": self.refresh_share,
             "label_ageing": self.refresh_share,
         }
-        tokens = self.examples * mean_of(self.tokens_per_example)
+        tokens = self.examples * np.asarray(self._billed_size(site))
         for occasion in site.occasions:
             if occasion.work not in (*renewed, "retirement"):
                 continue
             if occasion.work in renewed:
-                yield site.labour(
-                    "label",
-                    self.label_role,
-                    occasion,
-                    effort.labelling_hours,
-                    examples=self.examples,
-                    share=renewed[occasion.work],
-                    minutes_per_example=self.minutes_per_example,
-                )
+                yield from self._data(site, occasion, renewed[occasion.work])
+            runs = occasion.times * self.runs_per_release * occasion.trainable
             yield Training(
                 name=site.name,
                 model=site.model,
                 tokens=tokens,
                 epochs=self.epochs,
-                runs=occasion.times * self.runs_per_release * occasion.trainable,
+                runs=runs,
                 validation_tokens=tokens * np.asarray(self.validation_share),
                 evaluations=self.evaluations,
                 hours=self.hours_per_run,
@@ -522,7 +587,89 @@ class FineTune(Approach):
                 phase=occasion.phase,
                 cause=occasion.cause,
             )
+            yield from self._grading(site, occasion, runs)
+            yield site.labour(
+                "release", self.role, occasion, effort.effort_hours, hours=self.release_hours
+            )
         yield from self._storage(site)
+
+    def _data(self, site: Site, occasion: Occasion, share: Numeric) -> Iterator[Quantity]:
+        """Yield the work of writing and checking examples."""
+        if occasion.work == "build":
+            yield site.labour(
+                "collect", self.role, occasion, effort.effort_hours, hours=self.collect_hours
+            )
+        by_hand = np.asarray(share) * (1.0 - np.asarray(self.synthetic_share))
+        labelled = by_hand / np.asarray(self.usable_share)
+        for activity, part in (("label", 1.0), ("check", self.second_annotator_share)):
+            yield site.labour(
+                activity,
+                self.label_role,
+                occasion,
+                effort.labelling_hours,
+                examples=self.examples,
+                share=labelled * np.asarray(part),
+                minutes_per_example=self.minutes_per_example,
+            )
+        if not self.synthetic_model:
+            return
+        provider, _, name = self.synthetic_model.partition("/")
+        written = np.asarray(share) * self.synthetic_share / np.asarray(self.usable_share)
+        counts = occasion.times * self.examples * written
+        answers = self.example_size(site).mean
+        yield from _calls(
+            site,
+            (provider, name),
+            ("synthesise", occasion.phase, occasion.cause),
+            counts,
+            (self.synthetic_prompt_tokens, answers),
+        )
+
+    def _grading(
+        self,
+        site: Site,  # noqa: ARG002
+        occasion: Occasion,  # noqa: ARG002
+        runs: Numeric,  # noqa: ARG002
+    ) -> Iterator[Quantity]:
+        """Yield what a grader reads and writes during training; nothing without one."""
+        yield from ()
+
+    def _billed_size(self, site: Site) -> Numeric:
+        """Return the mean billed length of one example by the provider's rules. [token]
+
+        Raises:
+            ScenarioError: If the set does not fit the provider's limits.
+        """
+        size = self.example_size(site)
+        if not self.packing and self.sequence_length is not None:
+            return self.sequence_length
+        offer = site.offer
+        if offer is None:
+            return size.mean
+        examples = float(np.mean(self.examples))
+        for limit, fits, word in (
+            (offer.min_examples, examples >= offer.min_examples, "at least"),
+            (offer.max_examples, examples <= offer.max_examples, "at most"),
+        ):
+            if not math.isnan(limit) and not fits:
+                message = (
+                    f"{offer.provider} wants {word} {limit:,.0f} examples to tune {offer.sku}, "
+                    f"got {examples:,.0f}"
+                )
+                raise ScenarioError(message)
+        if math.isnan(offer.max_example_tokens):
+            return size.mean
+        ratio, _ = site.tokens_of(site.host.model(site.model, site.terms.book))
+        limit = offer.max_example_tokens / ratio
+        over = training.share_too_long(size.mean, size.cv, limit)
+        if offer.over_long == "" and np.any(over > TOO_MANY):
+            message = (
+                f"{float(np.max(over)):.0%} of the examples are longer than the "
+                f"{offer.max_example_tokens:,.0f} tokens that {offer.provider} takes for "
+                f"{offer.sku}: shorten them"
+            )
+            raise ScenarioError(message)
+        return training.billed_example_tokens(size.mean, size.cv, limit, offer.over_long)
 
     def _storage(self, site: Site) -> Iterator[Quantity]:
         offer = site.offer
@@ -549,6 +696,175 @@ class FineTune(Approach):
             )
 
 
+@dataclass(frozen=True)
+class FineTune(Tune):
+    """A model trained on labelled examples: questions with the ideal answer.
+
+    All that it has in common with preference tuning stands in `Tune`.
+
+    Attributes:
+        tokens_per_example: Mean length of one, in the workload's encoding, or mean and cv. [token]
+    """
+
+    kind = "fine_tune"
+
+    tokens_per_example: Size | Numeric = field(kw_only=True)
+
+    def example_size(self, site: Site) -> Size:  # noqa: ARG002
+        """Return the length of one example, in the workload's encoding. [token]"""
+        size = self.tokens_per_example
+        return size if isinstance(size, Size) else Size(size)
+
+
+@dataclass(frozen=True)
+class PreferenceTune(Tune):
+    """A model trained on preferences: pairs of answers (DPO), or answers that a grader scores.
+
+    All that it has in common with supervised tuning stands in `Tune`. For DPO the provider bills
+    the prompt with both answers, or by its own rule (`pair_rule` of finetuning.csv). For PPO, GRPO
+    and RFT the model writes `samples` answers to each prompt.
+
+    Attributes:
+        prompt_tokens, answer_tokens: Length of a prompt, and of one answer. [token]
+        samples: Answers written to each prompt in reinforcement learning.
+        grader: Model that scores them, `provider/model`; blank = none, or a rule of one's own.
+        grader_output_tokens: What it writes for each answer. [token]
+    """
+
+    kind = "preference_tune"
+
+    objective: str = "dpo"
+    minutes_per_example: Numeric = assumed(5.0)
+    prompt_tokens: Numeric = field(kw_only=True)
+    answer_tokens: Numeric = field(kw_only=True)
+    samples: Numeric = assumed(8.0)
+    grader: str = ""
+    grader_output_tokens: Numeric = assumed(50.0)
+
+    def example_size(self, site: Site) -> Size:
+        """Return the length of a pair, or of a prompt with all its sampled answers. [token]"""
+        prompts = answers = np.asarray(self.samples, float)
+        if self.objective in ("sft", "dpo"):
+            rule = site.offer.pair_rule if site.offer is not None else ""
+            prompts, answers = np.asarray(2.0 if rule == "2p+c+r" else 1.0), np.asarray(2.0)
+        return Size(prompts * self.prompt_tokens + answers * self.answer_tokens)
+
+    def _grading(self, site: Site, occasion: Occasion, runs: Numeric) -> Iterator[Quantity]:
+        if not self.grader:
+            return
+        provider, _, name = self.grader.partition("/")
+        epochs = 1.0 if self.epochs is None else self.epochs
+        graded = np.asarray(runs * np.asarray(self.examples) * self.samples * epochs)
+        yield from _calls(
+            site,
+            (provider, name),
+            ("grade", occasion.phase, occasion.cause),
+            graded,
+            (np.asarray(self.prompt_tokens) + self.answer_tokens, self.grader_output_tokens),
+        )
+
+
+# a share of over-long examples that is more than a few stray ones
+TOO_MANY = 0.01
+
+
+def _calls(
+    site: Site,
+    model: tuple[str, str],
+    what: tuple[str, str, str],
+    requests: Numeric,
+    tokens: tuple[Numeric, Numeric],
+) -> Iterator[Quantity]:
+    """Yield the tokens of calls to a further hosted model.
+
+    Args:
+        site: Where the approach works.
+        model: Provider and model.
+        what: Activity, phase and cause of the lines.
+        requests: Calls. [1/month], shape (..., T)
+        tokens: Input and output of one, in the workload's encoding. [token]
+    """
+    return model_calls(
+        site.terms.book,
+        (site.name, *what),
+        model,
+        (site.request.counted_with, site.request.content),
+        requests,
+        tokens,
+    )
+
+
+def model_calls(
+    book: PriceBook,
+    about: tuple[str, str, str, str],
+    model: tuple[str, str],
+    counted: tuple[str, str],
+    requests: Numeric,
+    tokens: tuple[Numeric, Numeric],
+) -> Iterator[Quantity]:
+    """Yield the tokens of calls to a hosted model beside the one that serves.
+
+    Args:
+        book: The prices.
+        about: For whom, activity, phase and cause of the lines.
+        model: Provider and model.
+        counted: Encoding and kind of content of the tokens.
+        requests: Calls. [1/month], shape (..., T)
+        tokens: Input and output of one. [token]
+    """
+    found = book.catalog.model(*model)
+    detail, activity, phase, cause = about
+    key = book.key(Key("inference", found.provider, found.name))
+    ratio, said = tokens_per(found, *counted, book)
+    for meter, count in zip(("input_mtok", "output_mtok"), tokens, strict=True):
+        quantity = measure(
+            Line(activity, key, meter, phase, cause, detail),
+            volumes.request_mtok,
+            requests=requests,
+            tokens=np.asarray(count) * ratio,
+        )
+        yield replace(quantity, assumptions=said)
+
+
+@dataclass(frozen=True)
+class LongContext(Approach):
+    """The whole corpus in every prompt, where the provider caches it.
+
+    Attributes:
+        corpus_tokens: Tokens of the documents. [token]
+        build_hours, change_hours, migration_hours: Engineers' hours to prepare the corpus and the
+            prompt, to change them, to move to another model. [h]
+        curation_hours_per_month: Hours to keep the documents right. [h/month]
+        role: Who does it, a role of labour.csv.
+    """
+
+    kind = "long_context"
+
+    corpus_tokens: Numeric
+    build_hours: Numeric = assumed(32.0)
+    change_hours: Numeric = assumed(6.0)
+    migration_hours: Numeric = assumed(12.0)
+    curation_hours_per_month: Numeric = assumed(4.0)
+    role: str = "software_engineer"
+
+    def reshape(self, request: Request) -> Request:
+        """Put the corpus behind the system prompt; it is the same in every request."""
+        return request.with_part(Part("corpus", self.corpus_tokens, stable=True))
+
+    def work(self, site: Site) -> Iterator[Work]:
+        """Yield hours of preparing and keeping the corpus."""
+        yield from _engineering(self, site)
+        curation = Occasion("refresh", "upkeep", "stale_facts", site.active)
+        yield site.labour(
+            "curate",
+            self.role,
+            curation,
+            effort.effort_hours,
+            hours=self.curation_hours_per_month,
+        )
+
+
 APPROACHES: dict[str, type[Approach]] = {
-    approach.kind: approach for approach in (Prompting, FewShot, Rag, FineTune)
+    approach.kind: approach
+    for approach in (Prompting, FewShot, Rag, LongContext, FineTune, PreferenceTune)
 }

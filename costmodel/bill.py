@@ -216,6 +216,14 @@ class Bill:
         upkeep = self.monthly("upkeep").sum(axis=-1)
         return np.asarray(np.where(total > 0, upkeep / np.where(total > 0, total, 1.0), 0.0))
 
+    @property
+    def labour_share(self) -> Array:
+        """Cost of people over total. [1], shape (...)"""
+        people = [line.cost for line in self.lines if line.line.key.table == "labour"]
+        labour = sum(people, np.zeros(self.months.count)).sum(axis=-1)
+        total = self.total
+        return np.asarray(np.where(total > 0, labour / np.where(total > 0, total, 1.0), 0.0))
+
     def used_rows(self) -> list[tuple[PriceRow, str, float]]:
         """Return every price the bill rests on, once: row, meter, unit price."""
         seen: dict[tuple[int, str], tuple[PriceRow, str, float]] = {}

@@ -227,6 +227,7 @@ def _print_comparison(result: Comparison) -> None:
     columns |= {"Build": "right", "Serve": "right", "Upkeep": "right"} if wide else {}
     if any(option["damage_usd"] for option in options):
         columns |= {"Damage": "right"}
+    columns |= {"People": "right"} if wide else {}
     columns |= {"Upkeep share": "right", "Per request": "right", "Success": "right"}
     columns |= {"Per success": "right"}
     rows = [[_cells(option)[name] for name in columns] for option in options]
@@ -289,6 +290,7 @@ def _cells(option: Mapping[str, Any]) -> dict[str, str]:
         "Upkeep": total(phases.get("upkeep")),
         "Damage": total(option["damage_usd"]),
         "Upkeep share": percent(option["maintenance_share"]),
+        "People": percent(option["labour_share"]),
         "Per request": usd(option["usd_per_request"]),
         "Success": percent(option["success_rate"]),
         "Per success": usd(option["usd_per_success"]),

@@ -507,6 +507,9 @@ def maintenance_cost(
         build_hours=0.0,
         change_hours=0.0,
         migration_hours=wide(migration_hours),
+        second_annotator_share=0.0,
+        collect_hours=0.0,
+        release_hours=0.0,
     )
     stages = [Stage(model, host, {"tune": tune})]
     if successor is not None:

@@ -189,18 +189,23 @@ def test_a_tune_is_labelled_trained_and_stored(example_book: cm.PriceBook) -> No
         epochs=3,
         runs_per_release=2,
         minutes_per_example=5,
+        second_annotator_share=0.2,
+        usable_share=0.8,
+        collect_hours=6,
+        release_hours=4,
         build_hours=40,
         versions_kept=4,
         model_gb=0.25,
     )
     found = billed(example_book, tune)
-    # 1,200 x 5 minutes = 100 hours; 2 runs x 0.6 Mtok x 3 epochs; 4 x 0.25 GB
-    assert amounts(found, sku="annotator", phase="build").tolist() == [100, 0]
-    assert amounts(found, sku="ml_engineer", phase="build").tolist() == [40, 0]
+    # 1,200 / 0.8 x 5 minutes = 125 hours, a fifth of them twice; 40 + 6 + 4 hours of engineers;
+    # 2 runs x 0.6 Mtok x 3 epochs; 4 x 0.25 GB
+    assert amounts(found, sku="annotator", phase="build").tolist() == pytest.approx([150, 0])
+    assert amounts(found, sku="ml_engineer", phase="build").tolist() == [50, 0]
     assert amounts(found, meter="train_mtok").tolist() == pytest.approx([3.6, 0])
     assert amounts(found, meter="storage_gb_month").tolist() == [1, 1]
-    # 100 x $30 + 40 x $120 + 3.6 x $3
-    assert float(found.by_phase()["build"]) == pytest.approx(3_000 + 4_800 + 10.8)
+    # 150 x $30 + 50 x $120 + 3.6 x $3
+    assert float(found.by_phase()["build"]) == pytest.approx(4_500 + 6_000 + 10.8)
 
 
 def test_full_tuning_has_its_own_price(example_book: cm.PriceBook) -> None:

@@ -308,7 +308,7 @@ def test_small_jobs_cost_the_minimum_each(example_book: cm.PriceBook) -> None:
             "evaluations must be >= 0",
         ),
         ({"method": "qlora"}, "with full or lora, not with 'qlora'"),
-        ({"objective": "dpo"}, "objective 'sft', not 'dpo'"),
+        ({"objective": "grpo"}, "objective 'dpo' or 'sft', not 'grpo'"),
         ({"model": "large-1"}, "example does not tune 'large-1'"),
         ({"model": "base-1", "on": "2027-01-06"}, "takes no jobs"),
     ],
@@ -405,6 +405,8 @@ def test_the_same_scenario_has_the_same_upkeep(
         refresh_share=0.5,
         change_hours=0,
         migration_hours=20,
+        second_annotator_share=0,
+        release_hours=0,
     )
     option = cm.Option(
         "tune",

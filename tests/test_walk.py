@@ -36,6 +36,8 @@ SINGLE: dict[str, Approach] = {
     "full": cm.FineTune(method="full", keeps={"system": 0.5}, **TUNING),
     "lora": cm.FineTune(method="lora", **TUNING),
     "qlora": cm.FineTune(method="qlora", **TUNING),
+    "preferences": cm.PreferenceTune(examples=500, prompt_tokens=300, answer_tokens=200),
+    "long_context": cm.LongContext(corpus_tokens=20_000),
 }
 COMBINATIONS = [(), *((name,) for name in SINGLE), *permutations(SINGLE, 2)]
 LOAD: dict[str, Any] = {"replica_tokens_per_second": 1_500, "peak_to_mean": 2.0}
@@ -115,7 +117,7 @@ def test_every_combination_has_a_finite_bill_or_one_line_why_not(walk: Walk) -> 
 
 
 def test_what_is_refused_is_what_nobody_sells(walk: Walk) -> None:
-    tuners = {"full", "lora", "qlora"}
+    tuners = {"full", "lora", "qlora", "preferences"}
     for (names, place), found in walk.items():
         refused = isinstance(found, CostModelError)
         twice = len(tuners & set(names)) > 1

@@ -74,6 +74,7 @@ class Result:
             "success_rate": self.success_rate,
             "damage_usd": _mean(self.damage_usd),
             "maintenance_share": None if found is None else _mean(found.maintenance_share),
+            "labour_share": None if found is None else _mean(found.labour_share),
             "by_phase": by_phase,
             "feasible": self.feasible,
             "reason": self.reason or None,

@@ -75,6 +75,12 @@ class TuningOffer:
     storage_unit: str = ""
     billed_validation: str = ""
     default_epochs: float = math.nan
+    min_examples: float = math.nan
+    max_examples: float = math.nan
+    max_example_tokens: float = math.nan
+    over_long: str = ""
+    packing: str = ""
+    pair_rule: str = ""
     training_until: date | None = None
     inference_until: date | None = None
     until_kind: str = ""
@@ -124,6 +130,7 @@ class Catalog:
         tokenizers: Rows of `tokenizers.csv`.
         gpus: Rows of `gpus.csv`.
         skus: Provider -> models with a token price.
+        aliases: Rows of `aliases.csv`: own names, of deployments for example.
     """
 
     models: tuple[Record, ...]
@@ -131,6 +138,7 @@ class Catalog:
     tokenizers: tuple[Record, ...]
     gpus: tuple[Record, ...]
     skus: Mapping[str, frozenset[str]]
+    aliases: tuple[Record, ...] = ()
 
     @cached_property
     def providers(self) -> frozenset[str]:
@@ -162,6 +170,16 @@ class Catalog:
                         f"{other!r}; an alias names one model"
                     )
                     raise PriceError(message)
+        for row in self.aliases:
+            known = names.get(row["provider"], {})
+            if row["model"] not in known:
+                hint = nearest(row["model"], known) if known else nearest(row["provider"], names)
+                message = (
+                    f"{row['file']} line {row['line']}: alias {row['alias']!r} stands for "
+                    f"{row['provider']}/{row['model']}, which no table knows{hint}"
+                )
+                raise PriceError(message)
+            known[row["alias"]] = known[row["model"]]
         return names
 
     def check_provider(self, provider: str) -> str:

@@ -218,6 +218,7 @@ def assemble(
         tokenizers=tuple(tables["tokenizers"]),
         gpus=tuple(tables["gpus"]),
         skus={provider: frozenset(names) for provider, names in skus.items()},
+        aliases=tuple(tables["aliases"]),
     )
     _check_names(catalog, tables)
     for provider in catalog.providers:

@@ -51,6 +51,7 @@ class Table:
         defaults: What a blank means.
         dated: Whether rows hold from a date on.
         priced: Whether rows carry money: they have currency and kind of source.
+        sourced: Whether rows are facts about the world: they have source and date.
     """
 
     path: str
@@ -64,11 +65,17 @@ class Table:
     defaults: Mapping[str, str] = field(default_factory=dict)
     dated: bool = True
     priced: bool = True
+    sourced: bool = True
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Columns that may not be blank."""
+        return (*self.required, *(("source", "verified_on") if self.sourced else ()))
 
     @property
     def columns(self) -> tuple[str, ...]:
         """All columns, each once."""
-        tail: tuple[str, ...] = ("source", "verified_on", "note")
+        tail: tuple[str, ...] = ("source", "verified_on", "note") if self.sourced else ("note",)
         if self.priced:
             tail = ("currency", "source_kind", *tail)
         if self.dated:
@@ -111,6 +118,7 @@ TABLES: dict[str, Table] = {
             "max_example_tokens",
             "default_epochs",
             "min_examples",
+            "max_examples",
         ),
         dates=("training_until", "inference_until"),
         words={
@@ -123,6 +131,7 @@ TABLES: dict[str, Table] = {
             "billed_validation": YES_NO,
             "packing": YES_NO,
             "over_long": ("truncate", "drop", "bill"),
+            "pair_rule": ("p+c+r", "2p+c+r"),
             "until_kind": ("fixed", "floor", "inferred"),
             "open_to": ("all", "existing"),
         },
@@ -201,6 +210,15 @@ TABLES: dict[str, Table] = {
         dated=False,
         priced=False,
     ),
+    "aliases": Table(
+        "aliases.csv",
+        key=("provider", "alias"),
+        texts=("model",),
+        required=("provider", "alias", "model"),
+        dated=False,
+        priced=False,
+        sourced=False,
+    ),
     "tokenizers": Table(
         "tokenizers.csv",
         key=("encoding", "content"),
@@ -255,7 +273,7 @@ def _record(table: Table, cells: Mapping[str, str], where: str) -> Record:
     for column in table.columns:
         text = cells.get(column, "").strip() or table.defaults.get(column, "")
         if not text:
-            if column in (*table.required, "source", "verified_on"):
+            if column in table.needed:
                 remedy = {
                     "source": "give the https address of the page that states the figure",
                     "verified_on": "give the date the figure was last seen at its source",
@@ -342,7 +360,7 @@ def read_file(table: Table, path: Path, name: str) -> list[Record]:
                 message = f"{name} line 1: separate the cells by commas: save as CSV with commas"
             raise PriceError(message)
     repeated = [column for column in header if header.count(column) > 1]
-    absent = [c for c in (*table.required, "source", "verified_on") if c not in header]
+    absent = [column for column in table.needed if column not in header]
     if repeated or absent:
         problem = f"column {repeated[0]!r} stands twice" if repeated else f"needs {absent[0]!r}"
         message = f"{name} line 1: {problem}; columns: {', '.join(table.columns)}"

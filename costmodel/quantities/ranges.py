@@ -17,6 +17,7 @@ LARGEST = 1e15  # beyond any token, request or dollar that will ever be counted
 RANGES: dict[str, tuple[float, float]] = {
     "growth": (-1.0, 1.0),
     "cv": (0.0, 100.0),
+    "usable_share": (0.01, 1.0),
     "context_cv": (0.0, 100.0),
     "turns": (1, 1000),
     "required_success": (0.0, 1.0),

@@ -10,7 +10,7 @@ import numpy as np
 from costmodel.months import Array, Numeric
 
 # the order in which parts stand in a request; the last two are what the model writes
-PARTS = ("system", "shots", "context", "history", "question", "thinking", "answer")
+PARTS = ("system", "shots", "corpus", "context", "history", "question", "thinking", "answer")
 OUTPUT_PARTS = ("thinking", "answer")
 NEGLIGIBLE = 1e-9  # a share of the requests that is none
 
@@ -26,11 +26,6 @@ class Size:
 
     mean: Numeric
     cv: Numeric = 0.0
-
-
-def mean_of(size: Size | Numeric) -> Numeric:
-    """Return the mean of a length, given as one number or as mean and cv. [token]"""
-    return size.mean if isinstance(size, Size) else size
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ BYTES_PER_GB = 1e9
 BYTES_PER_GIB = 2.0**30
 MILLION = 1e6
 WRITE_UNIT_BYTES = 1000.0
+LEAST_QUERY_GB = 1.28
 
 
 def embedded_mtok(share: Numeric, corpus_tokens: Numeric, overlap: Numeric) -> Array:
@@ -166,6 +167,79 @@ def write_units(
     """
     each = np.ceil(record_bytes(dimensions, metadata_bytes) / WRITE_UNIT_BYTES)
     return np.asarray(share * np.asarray(records) * each / MILLION, float)
+
+
+def written_gb(
+    share: Numeric, records: Numeric, dimensions: Numeric, metadata_bytes: Numeric
+) -> Array:
+    """Return the size of the records put into the index.
+
+    Args:
+        share: Share of the records written. [1/month], shape (..., T)
+        records: Vectors stored. [1]
+        dimensions: Dimensions of a vector. [1]
+        metadata_bytes: Metadata and identifier of a record. [byte]
+
+    Returns:
+        Written data. [GB/month], shape (..., T)
+    """
+    return stored_gb(share, records, dimensions, metadata_bytes)
+
+
+def processed_tb(
+    requests: Numeric, records: Numeric, dimensions: Numeric, metadata_bytes: Numeric
+) -> Array:
+    """Return the data that queries go through: the whole index each time.
+
+    Args:
+        requests: Queries. [1/month], shape (..., T)
+        records: Vectors stored. [1]
+        dimensions: Dimensions of a vector. [1]
+        metadata_bytes: Metadata and identifier of a record. [byte]
+
+    Returns:
+        Data processed. [TB/month], shape (..., T)
+    """
+    return np.asarray(requests * stored_gb(1.0, records, dimensions, metadata_bytes) / 1e3, float)
+
+
+def queried_pb(
+    requests: Numeric, records: Numeric, dimensions: Numeric, metadata_bytes: Numeric
+) -> Array:
+    """Return the data that queries go through where each counts as 1.28 GB at least.
+
+    Source: the pricing notes of turbopuffer, turbopuffer.com (2026-09); its discounts on large
+    name spaces are left out, so that the figure is an upper bound above 32 GB.
+
+    Args:
+        requests: Queries. [1/month], shape (..., T)
+        records: Vectors stored. [1]
+        dimensions: Dimensions of a vector. [1]
+        metadata_bytes: Metadata and identifier of a record. [byte]
+
+    Returns:
+        Data queried. [PB/month], shape (..., T)
+    """
+    size = np.maximum(stored_gb(1.0, records, dimensions, metadata_bytes), LEAST_QUERY_GB)
+    return np.asarray(requests * size / 1e6, float)
+
+
+def returned_gb(
+    requests: Numeric, top_k: Numeric, dimensions: Numeric, metadata_bytes: Numeric
+) -> Array:
+    """Return the records that queries send back.
+
+    Args:
+        requests: Queries. [1/month], shape (..., T)
+        top_k: Records for each query. [1]
+        dimensions: Dimensions of a vector. [1]
+        metadata_bytes: Metadata and identifier of a record. [byte]
+
+    Returns:
+        Data returned. [GB/month], shape (..., T)
+    """
+    size = np.asarray(top_k) * record_bytes(dimensions, metadata_bytes)
+    return np.asarray(requests * size / BYTES_PER_GB, float)
 
 
 def thousand_requests(requests: Numeric) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from costmodel.months import Array, Numeric
+from costmodel.quantities.requests import share_above
 from costmodel.quantities.volumes import SECONDS_PER_HOUR, TOKENS_PER_MTOK
 
 
@@ -32,6 +33,40 @@ def train_mtok(
     """
     one_run = np.asarray(epochs) * tokens + np.asarray(evaluations) * validation_tokens
     return np.asarray(runs * one_run / TOKENS_PER_MTOK, float)
+
+
+def share_too_long(mean: Numeric, cv: Numeric, limit: Numeric) -> Array:
+    """Return the share of examples longer than a limit; lengths are lognormal.
+
+    Args:
+        mean: Mean length of an example. [token]
+        cv: Standard deviation over mean. [1]
+        limit: Longest example taken. [token]
+    """
+    return share_above(float(np.mean(limit)), mean, (np.asarray(mean) * cv) ** 2)[0]
+
+
+def billed_example_tokens(mean: Numeric, cv: Numeric, limit: Numeric, over_long: str) -> Array:
+    """Return the mean billed length of an example where long ones are cut or left out.
+
+    Args:
+        mean: Mean length of an example. [token]
+        cv: Standard deviation over mean. [1]
+        limit: Longest example taken. [token]
+        over_long: truncate, drop or bill.
+
+    Returns:
+        Mean billed length. [token]
+
+    >>> float(billed_example_tokens(80_000, 0.5, 100_000, "drop").round())
+    47469.0
+    """
+    limit = float(np.mean(limit))
+    examples, tokens = share_above(limit, mean, (np.asarray(mean) * cv) ** 2)
+    kept = np.asarray(mean) * (1.0 - tokens)
+    if over_long == "truncate":
+        return np.asarray(kept + limit * examples, float)
+    return np.asarray(kept if over_long == "drop" else np.asarray(mean, float), float)
 
 
 def run_hours(runs: Numeric, hours_per_run: Numeric) -> Array:

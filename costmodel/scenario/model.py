@@ -17,7 +17,7 @@ from costmodel.prices.book import PriceBook
 from costmodel.quantities.ranges import check_ranges
 from costmodel.quantities.requests import PARTS, Part, Request
 
-STABLE_PARTS = ("system", "shots")
+STABLE_PARTS = ("system", "shots", "corpus")
 YEARS = (2000, 2199)
 
 
@@ -84,6 +84,11 @@ class Upkeep:
         review_share: Share of the answers that a person reads. [1]
         review_minutes: Time for one of them. [min]
         review_role: Who reads, a role of labour.csv.
+        quality_dimensions: Qualities judged for each case: correctness, tone, guidelines, ...
+        judge: Model that judges every answer, `provider/model`; blank = people only.
+        judge_prompt_tokens, judge_output_tokens: Rubric for one quality of one case, and what the
+            judge writes. [token]
+        compare_with_base: Whether a tuned model is tested beside its base when it is made.
         label_life_months: Time after which labels are renewed; 0 = they never age. [month]
         double_running_days: Days for which old and new run side by side at a change of model.
         stated: Fields that a scenario file states, be it the default.
@@ -95,6 +100,11 @@ class Upkeep:
     review_share: Numeric = assumed(0.2)
     review_minutes: Numeric = assumed(3.0)
     review_role: str = "domain_expert"
+    quality_dimensions: Numeric = assumed(1.0)
+    judge: str = ""
+    judge_prompt_tokens: Numeric = assumed(300.0)
+    judge_output_tokens: Numeric = assumed(100.0)
+    compare_with_base: bool = True
     label_life_months: Numeric = assumed(18.0)
     double_running_days: int = assumed(14)
     stated: frozenset[str] = field(default=frozenset(), kw_only=True, compare=False, repr=False)

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from costmodel.approaches import Approach, Occasion, Site, person_hours
+from costmodel.approaches import Approach, Occasion, Site, model_calls, person_hours
 from costmodel.bill import Line, Quantity
 from costmodel.errors import PriceError, ScenarioError, nearest
 from costmodel.hosts import Host, PerToken, Serving, Terms, Training
 from costmodel.months import Array, Numeric, add_months
 from costmodel.prices.book import PriceBook
 from costmodel.prices.catalog import Model, TuningOffer
+from costmodel.prices.rows import Key
 from costmodel.quantities import effort, outcomes, upkeep, volumes
 from costmodel.quantities.requests import Part, Request
 from costmodel.scenario.model import Mix, Option, Scenario, Stage, Workload
@@ -545,25 +546,51 @@ def _evaluate(
     """Add one evaluation per occasion: the test set through the model, a sample read by people."""
     settings = draft.scenario.upkeep
     cases = np.asarray(settings.evaluation_cases, float)
-    draft.servings[span.stage.host].append(
-        replace(
-            serving,
-            requests=cases * occasion.times,
-            active=np.ones(draft.terms.months.count),
-            standing=True,
-            caching=False,
-            phase=occasion.phase,
-            cause=occasion.cause,
-        )
+    tested = replace(
+        serving,
+        requests=cases * occasion.times,
+        active=np.ones(draft.terms.months.count),
+        standing=True,
+        caching=False,
+        phase=occasion.phase,
+        cause=occasion.cause,
     )
+    served = draft.servings[span.stage.host]
+    served.append(tested)
+    made = occasion.work in ("build", "retirement")
+    if span.stage.tuned and settings.compare_with_base and made and _on_sale(span, draft.book):
+        served.append(replace(tested, tuned=False, offer=None, deployment=""))
+    name = " ".join(filter(None, [option.name, serving.task]))
+    if settings.judge:
+        provider, _, judge = settings.judge.partition("/")
+        request = serving.request
+        answer = request.part("answer").tokens
+        read = request.part("question").tokens + answer + np.asarray(settings.judge_prompt_tokens)
+        draft.usage += model_calls(
+            draft.book,
+            (name, "judge", occasion.phase, occasion.cause),
+            (provider, judge),
+            (request.counted_with, request.content),
+            tested.requests * settings.quality_dimensions,
+            (read, settings.judge_output_tokens),
+        )
     reading = person_hours(
         draft.book,
-        " ".join(filter(None, [option.name, serving.task])),
+        name,
         "evaluate",
         settings.review_role,
         occasion,
         effort.review_hours,
-        cases=cases * settings.review_share,
+        cases=cases * settings.review_share * settings.quality_dimensions,
         minutes_per_case=settings.review_minutes,
     )
     draft.usage.append(reading)
+
+
+def _on_sale(span: _Span, book: PriceBook) -> bool:
+    """Whether the base model can be asked by the token where the tuned one is served."""
+    host = span.stage.host
+    if not isinstance(host, PerToken):
+        return False
+    key = Key("inference", host.provider, span.model.name, host.mode, host.region)
+    return book.sells(key, "input_mtok")

@@ -540,7 +540,7 @@ def test_lora_is_taken_where_there_is_a_choice(example_book: cm.PriceBook) -> No
     ("facts", "said"),
     [
         ({"method": "qlora"}, "tunes 'mini-1' with full or lora, not with 'qlora'"),
-        ({"objective": "dpo"}, "tunes 'mini-1' with objective 'sft', not 'dpo'"),
+        ({"objective": "grpo"}, "tunes 'mini-1' with objective 'dpo' or 'sft', not 'grpo'"),
         ({"mode": "developer"}, "tunes 'mini-1' with mode 'standard', not 'developer'"),
         ({"region": "eu"}, "tunes 'mini-1' with region the default, not 'eu'"),
     ],

@@ -16,7 +16,10 @@ from costmodel.prices.meters import METERS, RETRIEVAL_UNITS, TOKEN_COLUMNS, TRAI
 from costmodel.prices.tables import TABLES, read_file
 
 INFERENCE = "inference/example.csv"
-FILES = [INFERENCE, *(table.path for table in TABLES.values() if "*" not in table.path)]
+FILES = [
+    INFERENCE,
+    *(table.path for table in TABLES.values() if "*" not in table.path and table.sourced),
+]
 
 
 @pytest.fixture

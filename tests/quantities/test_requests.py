@@ -12,11 +12,9 @@ from hypothesis import strategies as st
 from costmodel.quantities.requests import (
     Part,
     Request,
-    Size,
     Sizes,
     Turn,
     lognormal,
-    mean_of,
     share_above,
 )
 
@@ -134,10 +132,6 @@ def test_call_k_carries_the_history_of_k_minus_1_turns() -> None:
 def test_stable_history_belongs_to_the_prefix() -> None:
     calls = chat(3, stable_history=True).calls()
     assert [float(call.prefix[0]) for call in calls] == [2_000, 2_300, 2_600]
-
-
-def test_the_length_of_a_thing_is_a_number_or_a_size() -> None:
-    assert mean_of(400) == mean_of(Size(400, 0.5)) == 400
 
 
 # shares of a billed part

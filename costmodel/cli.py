@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from costmodel.analysis.compare import Comparison
+    from costmodel.analysis.market import Job
     from costmodel.bill import Bill
     from costmodel.prices.book import PriceBook
     from costmodel.prices.rows import PriceRow
@@ -606,9 +607,20 @@ def _print_price(
 
 @app.command()
 def train(
-    provider: Annotated[str, typer.Argument(metavar="PROVIDER")],
-    model: Annotated[str, typer.Argument(metavar="MODEL")],
-    tokens: Annotated[float, _count("--tokens", "Tokens of the training set.")],
+    provider: Annotated[str | None, typer.Argument(metavar="[PROVIDER")] = None,
+    model: Annotated[str | None, typer.Argument(metavar="MODEL]")] = None,
+    tokens: Annotated[float | None, _count("--tokens", "Tokens of the training set.")] = None,
+    examples: Annotated[
+        float | None, _count("--examples", "Examples in it, in place of --tokens.")
+    ] = None,
+    example_tokens: Annotated[
+        float | None, _count("--example-tokens", "Mean tokens of an example.")
+    ] = None,
+    requests: Annotated[
+        float, _count("--requests", "Requests a month to the tuned model (all providers).")
+    ] = 0.0,
+    input_: Annotated[float, _count("--input", "Input tokens of such a request.")] = 0.0,
+    output: Annotated[float, _count("--output", "Output tokens of such a request.")] = 0.0,
     epochs: Annotated[float | None, _count("--epochs", "Passes over it.")] = None,
     objective: Annotated[str, typer.Option(help="sft, dpo, ppo, grpo or rft.")] = "sft",
     method: Annotated[str | None, typer.Option(help="full, lora or qlora.")] = None,
@@ -624,9 +636,29 @@ def train(
     json_: Json = False,  # noqa: FBT002
     prices: Prices = None,
 ) -> None:
-    """Price training jobs at a provider."""
+    """Price training jobs at a provider; without one, at all that take the job today."""
     from costmodel import costs
 
+    sized = examples is not None and example_tokens is not None
+    if provider is None or model is None:
+        if provider is not None or not sized:
+            message = (
+                "name PROVIDER and MODEL with --tokens, or give --examples and --example-tokens "
+                "to see every provider"
+            )
+            raise typer.BadParameter(message)
+        from costmodel.analysis.market import Job
+
+        job = Job(
+            examples or 0.0, example_tokens or 0.0, epochs, objective, requests, input_, output
+        )
+        _print_market(job, _book(prices), costs.today() if on is None else on, as_json=json_)
+        return
+    if tokens is None:
+        if not sized:
+            message = "give --tokens, or --examples and --example-tokens"
+            raise typer.BadParameter(message)
+        tokens = (examples or 0.0) * (example_tokens or 0.0)
     found = costs.training_bill(
         provider,
         model,
@@ -658,6 +690,59 @@ def train(
         if line.amount.sum()
     ]
     _print_price(float(found.total), lines, found.assumptions, found.warnings, as_json=json_)
+
+
+def _print_market(job: Job, book: PriceBook, on: date, *, as_json: bool) -> None:
+    """Print what a tuning job costs everywhere."""
+    from costmodel.analysis.market import tuning_market
+    from costmodel.analysis.wording import money
+
+    records = tuning_market(job, book, on)
+    if as_json:
+        _print_json({"on": on.isoformat(), "offers": records})
+        return
+    console = _console()
+    columns = {"Provider": "left", "What": "left", "Training": "right", "Epochs": "right"}
+    columns |= {
+        "A month afterwards": "right",
+        "Served": "left",
+        "Ends": "left",
+        "Price row": "left",
+    }
+    open_, closed = [], []
+    for record in records:
+        what = " ".join(filter(None, [record["sku"], record["region"], _mode(record["mode"])]))
+        if record["refused"]:
+            closed.append(f"{record['provider']} {what}: {record['refused']}")
+            continue
+        ends = [f"training {record['training_until']}"] if record["training_until"] else []
+        ends += [f"answers {record['inference_until']}"] if record["inference_until"] else []
+        ends += ["existing customers"] if record["open_to"] == "existing" else []
+        month = record["month_usd"]
+        open_.append(
+            [
+                record["provider"],
+                what,
+                money(record["train_usd"]),
+                "" if record["epochs"] is None else f"{record['epochs']:g}",
+                "" if month is None else money(month),
+                record["serving"],
+                ", ".join(ends),
+                f"{record['file']}:{record['row']}",
+            ]
+        )
+    console.print(
+        f"{job.examples:,.0f} examples of {job.example_tokens:,.0f} tokens, as each provider "
+        f"counts them, on {on}; afterwards {job.requests:,.0f} requests a month"
+    )
+    console.print(_table(columns, open_))
+    for text in closed:
+        console.print(f"Not today: {text}")
+    console.print("Labour comes on top: see costmodel compare.")
+
+
+def _mode(mode: str) -> str:
+    return "" if mode == "standard" else mode
 
 
 @validate_app.command("prices")

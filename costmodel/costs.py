@@ -339,7 +339,6 @@ def training_bill(
     def monthly(value: Any) -> Any:
         return None if value is None else np.asarray(value, float)[..., None]
 
-    encoding = book.catalog.model(provider, model).encoding
     terms = Terms(book.at(day), Months(day, 1))
     job = Training(
         name="training",
@@ -351,7 +350,7 @@ def training_bill(
         evaluations=monthly(evaluations),
         hours=monthly(hours),
         offer=offer,
-        counted_with=encoding or "o200k_base",
+        counted_with="",
     )
     found = bill(hosted_training(job, terms), terms.book, terms.months)
     return Bill(found.months, found.lines, terms.book, (*said, *found.assumptions), tuple(warnings))

@@ -98,7 +98,8 @@ class Training:
         name: Approach (and task) they are for.
         model: Base model.
         tokens: Tokens of the training set. [token]
-        counted_with, content: Encoding in which they are counted, and kind of content.
+        counted_with, content: Encoding in which they are counted, blank for that of the provider;
+            and kind of content.
         epochs: Passes over it; None = the provider's default.
         runs: Runs in each month. [1/month], shape (..., T)
         validation_tokens, evaluations: Validation set and passes over it.
@@ -156,8 +157,11 @@ def hosted_training(job: Training, terms: Terms) -> Iterator[Quantity]:
     if offer is None:
         message = f"{job.name}: no tuning offer to train {job.model!r} under"
         raise ScenarioError(message)
-    model = terms.book.catalog.model(offer.provider, job.model)
-    ratio, said = tokens_per(model, job.counted_with, job.content, terms.book)
+    ratio: float = 1.0
+    said: tuple[str, ...] = ()
+    if job.counted_with:
+        model = terms.book.catalog.model(offer.provider, job.model)
+        ratio, said = tokens_per(model, job.counted_with, job.content, terms.book)
     key = Key("finetuning", offer.provider, offer.sku, offer.mode, offer.region)
     line = Line("train", key, "train_mtok", job.phase, job.cause, job.name)
     if offer.unit in ("hour", "gpu_hour"):

@@ -490,6 +490,7 @@ class Tune(Approach, ABC):
         versions_kept: Tuned versions stored.
         model_gb: Size of a stored adapter or model. [GB]
         role, label_role: Who trains and who labels, roles of labour.csv.
+        label_vendor: Vendor that labels by the piece instead, `provider/item` of labelling.csv.
     """
 
     tunes = True
@@ -523,6 +524,7 @@ class Tune(Approach, ABC):
     model_gb: Numeric = assumed(0.5)
     role: str = "ml_engineer"
     label_role: str = "annotator"
+    label_vendor: str = ""
 
     def __post_init__(self) -> None:
         """Refuse objectives and methods that do not exist."""
@@ -602,6 +604,18 @@ class Tune(Approach, ABC):
         by_hand = np.asarray(share) * (1.0 - np.asarray(self.synthetic_share))
         labelled = by_hand / np.asarray(self.usable_share)
         for activity, part in (("label", 1.0), ("check", self.second_annotator_share)):
+            if self.label_vendor:
+                provider, _, item = self.label_vendor.partition("/")
+                key = site.terms.book.key(Key("labelling", provider, item))
+                line = Line(activity, key, "item", occasion.phase, occasion.cause, site.name)
+                yield measure(
+                    line,
+                    effort.labelled_items,
+                    occasions=occasion.times,
+                    examples=self.examples,
+                    share=labelled * np.asarray(part),
+                )
+                continue
             yield site.labour(
                 activity,
                 self.label_role,

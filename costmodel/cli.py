@@ -745,6 +745,29 @@ def _mode(mode: str) -> str:
     return "" if mode == "standard" else mode
 
 
+@app.command()
+def claims(on: On = None, json_: Json = False, prices: Prices = None) -> None:  # noqa: FBT002
+    """Print figures that circulate beside those of the price tables, with the rows behind them."""
+    from costmodel import costs
+    from costmodel.analysis.claims import JOB_CALL
+    from costmodel.analysis.claims import claims as collect
+
+    records = collect(_book(prices), costs.today() if on is None else on)
+    if json_:
+        _print_json({"claims": records, "job_call": JOB_CALL})
+        return
+    console = _console()
+    for record in records:
+        rows = f" ({', '.join(record['rows'])})" if record["rows"] else ""
+        ours = f" Ours: {record['figure']}{rows}." if record["figure"] else ""
+        console.print(f"{record['id']}  {record['claim']}: {record['circulates']}")
+        console.print(f"     {record['verdict']}.{ours} {record['note']}")
+        console.print(f"     {record['source']}, checked {record['verified_on']}")
+    console.print()
+    console.print("Creating a job with the present OpenAI client (openai 3.51), not openai.File:")
+    console.print(JOB_CALL)
+
+
 @validate_app.command("prices")
 def validate_prices(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv")],

@@ -131,6 +131,7 @@ class Catalog:
         gpus: Rows of `gpus.csv`.
         skus: Provider -> models with a token price.
         aliases: Rows of `aliases.csv`: own names, of deployments for example.
+        claims: Rows of `claims.csv`: figures that circulate.
     """
 
     models: tuple[Record, ...]
@@ -139,6 +140,7 @@ class Catalog:
     gpus: tuple[Record, ...]
     skus: Mapping[str, frozenset[str]]
     aliases: tuple[Record, ...] = ()
+    claims: tuple[Record, ...] = ()
 
     @cached_property
     def providers(self) -> frozenset[str]:

@@ -36,6 +36,8 @@ METERS: dict[str, str] = {
     "mdim_month": "1,000,000 dimensions-month",
     "month": "month",
     "search_unit_hour": "search-unit-h",
+    # labels bought by the piece
+    "item": "item",
     # people
     "person_hour": "person-h",
     # charges beyond quantity x price, in dollars

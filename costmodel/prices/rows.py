@@ -30,7 +30,15 @@ METER_INDEX = {name: k for k, name in enumerate(METER_NAMES)}
 TEAM = "team"  # the provider of person-hours
 # folders beside the tables that hold something else
 OTHER_FOLDERS = ("imported/", "benchmarks/")
-PRICE_TABLES = ("inference", "finetuning", "provisioned", "retrieval", "gpu_rental", "labour")
+PRICE_TABLES = (
+    "inference",
+    "finetuning",
+    "provisioned",
+    "retrieval",
+    "gpu_rental",
+    "labour",
+    "labelling",
+)
 
 
 @dataclass(frozen=True)
@@ -219,6 +227,7 @@ def assemble(
         gpus=tuple(tables["gpus"]),
         skus={provider: frozenset(names) for provider, names in skus.items()},
         aliases=tuple(tables["aliases"]),
+        claims=tuple(tables["claims"]),
     )
     _check_names(catalog, tables)
     for provider in catalog.providers:
@@ -283,6 +292,9 @@ def _priced(name: str, row: Record) -> tuple[Key, dict[str, float]]:
     elif name == "retrieval":
         key = Key(name, row["provider"], row["product"], f"{row['component']} {row['unit']}")
         prices = {RETRIEVAL_UNITS[row["unit"]]: row["price"]}
+    elif name == "labelling":
+        key = Key(name, row["provider"], row["item"])
+        prices = {"item": row["price"]}
     elif name == "gpu_rental":
         key = Key(name, row["provider"], row["instance"], row["market"], row["region"])
         prices = {"instance_hour": row["price_per_hour"]}

@@ -175,6 +175,22 @@ TABLES: dict[str, Table] = {
         numbers=("per_hour", "low", "high"),
         required=("role", "per_hour"),
     ),
+    "labelling": Table(
+        "labelling.csv",
+        key=("provider", "item", "unit"),
+        numbers=("price", "low", "high"),
+        words={"unit": ("item",)},
+        required=("provider", "item", "unit", "price"),
+    ),
+    "claims": Table(
+        "claims.csv",
+        key=("id",),
+        texts=("claim", "circulates", "subject"),
+        words={"verdict": ("ok", "wrong", "stale", "judgement")},
+        required=("id", "claim", "circulates", "verdict", "subject"),
+        dated=False,
+        priced=False,
+    ),
     "fx": Table(
         "fx.csv",
         key=("currency",),

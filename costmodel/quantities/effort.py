@@ -43,6 +43,20 @@ def labelling_hours(
     return np.asarray(occasions * minutes / MINUTES_PER_HOUR, float)
 
 
+def labelled_items(occasions: Numeric, examples: Numeric, share: Numeric) -> Array:
+    """Count the examples that a vendor labels.
+
+    Args:
+        occasions: How often it is done. [1/month], shape (..., T)
+        examples: Examples in the set. [1]
+        share: Share of them labelled or renewed each time. [1]
+
+    Returns:
+        Examples. [item/month], shape (..., T)
+    """
+    return np.asarray(occasions * np.asarray(examples) * share, float)
+
+
 def review_hours(occasions: Numeric, cases: Numeric, minutes_per_case: Numeric) -> Array:
     """Count the hours in which people read a sample of answers.
 

@@ -1,0 +1,145 @@
+"""Figures that circulate, beside those of the price tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import MISSING
+from datetime import date
+from typing import Any
+
+from costmodel.analysis.wording import money
+from costmodel.approaches import FineTune
+from costmodel.errors import PriceError
+from costmodel.prices.book import PriceBook
+from costmodel.prices.rows import Key
+
+HOURS_PER_MONTH = 365 * 24 / 12
+Figure = tuple[str, list[str]]
+
+
+def claims(book: PriceBook, on: date) -> list[dict[str, Any]]:
+    """Return every claim with our figure and the rows behind it.
+
+    Args:
+        book: The prices; the figures are computed from them.
+        on: Day of the prices.
+
+    Returns:
+        Records with id, claim, circulates, verdict, figure (what the tables say, blank where there
+        is nothing to compute), rows, source, verified_on, note.
+    """
+    records = []
+    for row in book.catalog.claims:
+        word, _, rest = str(row["subject"]).partition(" ")
+        if word not in FIGURES:
+            message = f"{row['file']} line {row['line']}: unknown subject {row['subject']!r}"
+            raise PriceError(message)
+        figure, rows = FIGURES[word](book, rest, on)
+        facts = {k: row[k] for k in ("id", "claim", "circulates", "verdict", "note", "source")}
+        records.append(
+            {**facts, "figure": figure, "rows": rows, "verified_on": str(row["verified_on"])}
+        )
+    return sorted(records, key=lambda record: int(str(record["id"])[1:]))
+
+
+def _where(row: Any) -> str:
+    return f"{row['file']} line {row['line']}"
+
+
+def _train(book: PriceBook, rest: str, on: date) -> Figure:  # noqa: ARG001
+    """Say what training a model, or any model at a provider, costs per Mtok."""
+    provider, _, model = rest.partition("/")
+    rows = [
+        row
+        for row in book.catalog.offers_of(provider)
+        if row["unit"] in ("mtok", "mtok_epoch") and row["mode"] == "standard"
+    ]
+    if model:
+        name = book.catalog.name(provider, model)
+        rows = [row for row in rows if row["model"] == name and row["objective"] == "sft"]
+    prices = [row["price"] for row in rows]
+    least = {row["minimum"] for row in rows if not math.isnan(row["minimum"])}
+    low, high = money(min(prices)), money(max(prices))
+    text = f"{low} per Mtok" if low == high else f"{low} to {high} per Mtok"
+    if least:
+        text += f", at least {money(min(least))} a job"
+    cheapest, dearest = min(rows, key=lambda r: r["price"]), max(rows, key=lambda r: r["price"])
+    return text, list(dict.fromkeys([_where(cheapest), _where(dearest)]))
+
+
+def _tuned_ratio(book: PriceBook, rest: str, on: date) -> Figure:  # noqa: ARG001
+    """Say what tuned tokens cost over those of the base, where they are sold by the token."""
+    found = []
+    for row in book.catalog.offers:
+        if not row["serves_as"] or not row["model"]:
+            continue
+        keys = [
+            Key("inference", row["provider"], name, "standard", row["region"])
+            for name in (row["serves_as"], row["model"])
+        ]
+        for meter in ("input_mtok", "output_mtok"):
+            if all(book.sells(key, meter) for key in keys):
+                tuned, base = (book.rows_of(key)[0] for key in keys)
+                prices = [book.price_on(k, meter, tuned.verified_on) for k in keys]
+                if all(price > 0 for price in prices):
+                    found.append((prices[0] / prices[1], tuned.where))
+    low, high = min(found), max(found)
+    return f"{low[0]:.1f}x to {high[0]:.1f}x the base", [low[1], high[1]]
+
+
+def _hosting(book: PriceBook, rest: str, on: date) -> Figure:
+    """Say what an idle tuned model costs a month."""
+    provider, _, model = rest.partition("/")
+    offer = book.catalog.tuning(provider, model, on=on)
+    usd = offer.hosting_per_hour
+    text = f"{money(usd)} an hour, {money(usd * HOURS_PER_MONTH)} a month, asked or not"
+    return text, [_where(offer.row)]
+
+
+def _dedicated(book: PriceBook, rest: str, on: date) -> Figure:
+    """Say what a dedicated GPU costs."""
+    provider, _, gpu = rest.partition(" ")
+    row = book.rentals(provider, gpu, "dedicated")[0]
+    usd = book.price_on(row.key, "instance_hour", on)
+    valid = [r for r in book.rows_of(row.key) if (r.effective_from or date.min) <= on][-1]
+    text = f"{money(usd)} an hour, {money(usd * HOURS_PER_MONTH)} a month, idle or not"
+    return text, [valid.where]
+
+
+def _min_examples(book: PriceBook, rest: str, on: date) -> Figure:  # noqa: ARG001
+    """Say how many examples a provider wants at least."""
+    rows = [r for r in book.catalog.offers_of(rest) if not math.isnan(r["min_examples"])]
+    least = min(rows, key=lambda row: row["min_examples"])
+    return f"{rest} takes {least['min_examples']:g} or more", [_where(least)]
+
+
+def _default(book: PriceBook, rest: str, on: date) -> Figure:  # noqa: ARG001
+    """Say that the program has no default: the number is asked for."""
+    entry = FineTune.__dataclass_fields__[rest]
+    stated = "no default, the scenario states it" if entry.default is MISSING else entry.default
+    return f"{rest}: {stated}", []
+
+
+def _text(book: PriceBook, rest: str, on: date) -> Figure:  # noqa: ARG001
+    return "", []
+
+
+FIGURES: dict[str, Callable[[PriceBook, str, date], Figure]] = {
+    "train": _train,
+    "tuned_ratio": _tuned_ratio,
+    "hosting": _hosting,
+    "dedicated": _dedicated,
+    "min_examples": _min_examples,
+    "default": _default,
+    "text": _text,
+}
+
+# B2: what circulates is the call of a client that no longer exists
+JOB_CALL = """\
+from openai import OpenAI
+
+client = OpenAI()
+uploaded = client.files.create(file=open("examples.jsonl", "rb"), purpose="fine-tune")
+job = client.fine_tuning.jobs.create(training_file=uploaded.id, model="gpt-4.1-mini-2025-04-14")
+"""

@@ -80,7 +80,7 @@ def _tuned_ratio(book: PriceBook, rest: str, on: date) -> Figure:  # noqa: ARG00
         ]
         for meter in ("input_mtok", "output_mtok"):
             if all(book.sells(key, meter) for key in keys):
-                tuned, base = (book.rows_of(key)[0] for key in keys)
+                tuned = book.rows_of(keys[0])[0]
                 prices = [book.price_on(k, meter, tuned.verified_on) for k in keys]
                 if all(price > 0 for price in prices):
                     found.append((prices[0] / prices[1], tuned.where))

@@ -249,12 +249,15 @@ class PerToken(Host):
     Attributes:
         mode: standard | batch | flex | priority | ...
         deployed_share: Share of the hours in which a tuned model with an hourly fee is deployed.
+        keep_cache: Whether prompts are kept in a cache that is billed by the hour, so that every
+            request finds them, where the provider sells that.
     """
 
     kind = "per_token"
 
     mode: str = "standard"
     deployed_share: Numeric = 1.0
+    keep_cache: bool = False
 
     def serve(self, servings: Sequence[Serving], terms: Terms) -> Iterator[Quantity]:
         """Count tokens by what is charged for them, then hourly fees."""
@@ -291,7 +294,9 @@ class PerToken(Host):
         prefix = sum(prefixes, np.zeros(1))
         hit: Numeric = np.zeros(1)
         if np.any(prefix > 0):
-            if item.cache_hit_share is not None:
+            if self.keep_cache:
+                hit = np.ones(1)
+            elif item.cache_hit_share is not None:
                 hit = np.asarray(item.cache_hit_share, float)
             elif math.isnan(model.cache_ttl_minutes):
                 said += (f"{model.name}: life of cached prompts not published, none taken as hit",)
@@ -340,6 +345,14 @@ class PerToken(Host):
                 hit_share=hit,
             )
             yield replace(read, sizes=sizes)
+            if self.keep_cache:
+                yield measure(
+                    line("cache_storage_mtok_hour"),
+                    volumes.kept_mtok_hours,
+                    prefix_tokens=prefix,
+                    hours=terms.months.hours,
+                    active=item.active,
+                )
             if writes:
                 written = measure(
                     line("cache_write_mtok"),

@@ -103,6 +103,24 @@ def cached_mtok(requests: Numeric, prefix_tokens: Numeric, hit_share: Numeric) -
     return request_mtok(requests, np.asarray(prefix_tokens) * hit_share)
 
 
+def kept_mtok_hours(prefix_tokens: Numeric, hours: Numeric, active: Numeric) -> Array:
+    """Count what keeping a prompt in a cache is billed for.
+
+    Args:
+        prefix_tokens: Part of the input that is kept. [token]
+        hours: Calendar hours of the month. [h], shape (T,)
+        active: Share of the month in which it is kept. [1], shape (..., T)
+
+    Returns:
+        Storage. [Mtok x h/month], shape (..., T)
+
+    >>> float(kept_mtok_hours(200_000, 730, 1))
+    146.0
+    """
+    kept = np.asarray(prefix_tokens) * np.asarray(hours) * active
+    return np.asarray(kept / TOKENS_PER_MTOK, float)
+
+
 def written_mtok(requests: Numeric, prefix_tokens: Numeric, hit_share: Numeric) -> Array:
     """Count the input that is written to the provider's cache, once for every miss.
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +68,12 @@ class Table:
     priced: bool = True
     sourced: bool = True
 
-    @property
+    @cached_property
     def needed(self) -> tuple[str, ...]:
         """Columns that may not be blank."""
         return (*self.required, *(("source", "verified_on") if self.sourced else ()))
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """All columns, each once."""
         tail: tuple[str, ...] = ("source", "verified_on", "note") if self.sourced else ("note",)

@@ -48,10 +48,10 @@ ClickError: type[Exception] = typer.BadParameter.__mro__[2]
 
 BAD_INPUT = 2
 MANY = 2  # options named one by one
-WIDE = 140  # columns of a terminal in which everything fits
+WIDE = 180  # columns of a terminal in which everything fits
 CENT = 0.01
 SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9}
-WIDTH_WITHOUT_TERMINAL = 180
+WIDTH_WITHOUT_TERMINAL = 200
 
 
 def amount(text: str | float) -> float:

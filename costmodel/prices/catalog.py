@@ -207,7 +207,9 @@ class Catalog:
         """
         known = self._names[self.check_provider(provider)]
         tuned = TUNED_NAME.fullmatch(model)
-        spellings = [model, model.removeprefix(f"{provider}/")]
+        plain = model.removeprefix(f"{provider}/")
+        # what follows an at sign is a version of the same model
+        spellings = [model, plain, plain.partition("@")[0]]
         if tuned:
             spellings.append(f"ft:{tuned[1]}")
             spellings.append(f"ft:{known.get(tuned[1], tuned[1])}")

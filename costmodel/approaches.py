@@ -12,7 +12,7 @@ import numpy as np
 
 from costmodel.bill import Line, Quantity, measure
 from costmodel.errors import PriceError, ScenarioError, nearest
-from costmodel.hosts import Host, Terms, Training, tokens_per
+from costmodel.hosts import Host, Terms, Training, check_examples, epochs_of, tokens_per
 from costmodel.months import Array, Numeric
 from costmodel.prices.book import PriceBook
 from costmodel.prices.catalog import Model, TuningOffer
@@ -559,6 +559,10 @@ class Tune(Approach, ABC):
     def example_size(self, site: Site) -> Size:
         """Return the length of one example, in the workload's encoding. [token]"""
 
+    @abstractmethod
+    def written_tokens(self) -> Numeric:
+        """Return what is written for one example, in the workload's encoding. [token]"""
+
     def work(self, site: Site) -> Iterator[Work]:
         """Yield data, training, hours and storage of versions."""
         yield from _engineering(self, site)
@@ -584,7 +588,8 @@ class Tune(Approach, ABC):
                 evaluations=self.evaluations,
                 hours=self.hours_per_run,
                 offer=site.offer,
-                counted_with=site.request.counted_with,
+                # the length of a sequence is in the tokens of the provider
+                counted_with=site.request.counted_with if self.packing else "",
                 content=site.request.content,
                 phase=occasion.phase,
                 cause=occasion.cause,
@@ -630,13 +635,12 @@ class Tune(Approach, ABC):
         provider, _, name = self.synthetic_model.partition("/")
         written = np.asarray(share) * self.synthetic_share / np.asarray(self.usable_share)
         counts = occasion.times * self.examples * written
-        answers = self.example_size(site).mean
         yield from _calls(
             site,
             (provider, name),
             ("synthesise", occasion.phase, occasion.cause),
             counts,
-            (self.synthetic_prompt_tokens, answers),
+            (self.synthetic_prompt_tokens, self.written_tokens()),
         )
 
     def _grading(
@@ -654,23 +658,13 @@ class Tune(Approach, ABC):
         Raises:
             ScenarioError: If the set does not fit the provider's limits.
         """
-        size = self.example_size(site)
+        size, offer = self.example_size(site), site.offer
+        if offer is not None:
+            check_examples(offer, float(np.mean(self.examples)))
         if not self.packing and self.sequence_length is not None:
             return self.sequence_length
-        offer = site.offer
         if offer is None:
             return size.mean
-        examples = float(np.mean(self.examples))
-        for limit, fits, word in (
-            (offer.min_examples, examples >= offer.min_examples, "at least"),
-            (offer.max_examples, examples <= offer.max_examples, "at most"),
-        ):
-            if not math.isnan(limit) and not fits:
-                message = (
-                    f"{offer.provider} wants {word} {limit:,.0f} examples to tune {offer.sku}, "
-                    f"got {examples:,.0f}"
-                )
-                raise ScenarioError(message)
         if math.isnan(offer.max_example_tokens):
             return size.mean
         ratio, _ = site.tokens_of(site.host.model(site.model, site.terms.book))
@@ -683,7 +677,14 @@ class Tune(Approach, ABC):
                 f"{offer.sku}: shorten them"
             )
             raise ScenarioError(message)
-        return training.billed_example_tokens(size.mean, size.cv, limit, offer.over_long)
+        billed = training.billed_example_tokens(size.mean, size.cv, limit, offer.over_long)
+        if np.any(billed <= 0):
+            message = (
+                f"every example is longer than the {offer.max_example_tokens:,.0f} tokens that "
+                f"{offer.provider} takes for {offer.sku}, and would be dropped"
+            )
+            raise ScenarioError(message)
+        return billed
 
     def _storage(self, site: Site) -> Iterator[Quantity]:
         offer = site.offer
@@ -729,6 +730,11 @@ class FineTune(Tune):
         size = self.tokens_per_example
         return size if isinstance(size, Size) else Size(size)
 
+    def written_tokens(self) -> Numeric:
+        """Return what is written for one example, in the workload's encoding. [token]"""
+        size = self.tokens_per_example
+        return size.mean if isinstance(size, Size) else size
+
 
 @dataclass(frozen=True)
 class PreferenceTune(Tune):
@@ -741,7 +747,8 @@ class PreferenceTune(Tune):
     Attributes:
         prompt_tokens, answer_tokens: Length of a prompt, and of one answer. [token]
         samples: Answers written to each prompt in reinforcement learning.
-        grader: Model that scores them, `provider/model`; blank = none, or a rule of one's own.
+        grader: Model that scores them in reinforcement learning, `provider/model`; blank = a rule
+            of one's own that costs nothing.
         grader_output_tokens: What it writes for each answer. [token]
     """
 
@@ -763,11 +770,19 @@ class PreferenceTune(Tune):
             prompts, answers = np.asarray(2.0 if rule == "2p+c+r" else 1.0), np.asarray(2.0)
         return Size(prompts * self.prompt_tokens + answers * self.answer_tokens)
 
+    def written_tokens(self) -> Numeric:
+        """Return what is written for one example: a pair, or a prompt alone. [token]"""
+        answers = 2.0 if self.objective in ("sft", "dpo") else 0.0
+        return np.asarray(self.prompt_tokens) + answers * np.asarray(self.answer_tokens)
+
     def _grading(self, site: Site, occasion: Occasion, runs: Numeric) -> Iterator[Quantity]:
         if not self.grader:
             return
         provider, _, name = self.grader.partition("/")
-        epochs = 1.0 if self.epochs is None else self.epochs
+        site.terms.book.catalog.model(provider, name)
+        if self.objective in ("sft", "dpo"):
+            return
+        epochs = epochs_of(self.epochs, site.offer)[0]
         graded = np.asarray(runs * np.asarray(self.examples) * self.samples * epochs)
         yield from _calls(
             site,

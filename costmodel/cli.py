@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from costmodel.errors import CostModelError, DataError, PriceError
+from costmodel.errors import CostModelError, DataError, PriceError, nearest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -638,7 +638,14 @@ def train(
 ) -> None:
     """Price training jobs at a provider; without one, at all that take the job today."""
     from costmodel import costs
+    from costmodel.prices.tables import OBJECTIVES
 
+    if objective not in OBJECTIVES:
+        message = f"unknown objective {objective!r}{nearest(objective, OBJECTIVES)}"
+        raise typer.BadParameter(message)
+    if examples is not None and examples < 1:
+        message = f"--examples must be at least 1, got {examples:g}"
+        raise typer.BadParameter(message)
     sized = examples is not None and example_tokens is not None
     if provider is None or model is None:
         if provider is not None or not sized:
@@ -670,6 +677,7 @@ def train(
         evaluations=evaluations,
         runs=runs,
         hours=hours,
+        examples=examples,
         mode=mode,
         region=region,
         on=on,

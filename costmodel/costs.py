@@ -15,7 +15,15 @@ import numpy.typing as npt
 from costmodel.approaches import FineTune
 from costmodel.bill import Bill, Quantity, bill, extend
 from costmodel.errors import PriceError
-from costmodel.hosts import Host, PerToken, Serving, Terms, Training, hosted_training
+from costmodel.hosts import (
+    Host,
+    PerToken,
+    Serving,
+    Terms,
+    Training,
+    check_examples,
+    hosted_training,
+)
 from costmodel.months import Array, Months, as_date
 from costmodel.prices.book import PriceBook, default_layers, in_row
 from costmodel.quantities.volumes import request_mtok
@@ -285,6 +293,7 @@ def training_bill(
     evaluations: Numbers = 0,
     runs: Numbers = 1,
     hours: Numbers | None = None,
+    examples: float | None = None,
     region: str = "",
     mode: str = "standard",
     on: Day | None = None,
@@ -292,8 +301,8 @@ def training_bill(
 ) -> Bill:
     """Return the bill of training jobs on one day, with everything behind it.
 
-    It takes the arguments of `training_cost`, and region and mode of the training price as in
-    finetuning.csv.
+    It takes the arguments of `training_cost`, the number of examples to check it against the
+    provider's limits, and region and mode of the training price as in finetuning.csv.
 
     Raises:
         PriceError: If the provider does not take the job on that day.
@@ -311,6 +320,8 @@ def training_bill(
     offer = book.catalog.tuning(
         provider, model, objective=objective, method=method, region=region, mode=mode, on=day
     )
+    if examples is not None:
+        check_examples(offer, examples)
     said: list[str] = []
     warnings: list[str] = []
     if method is None and offer.method:

@@ -151,6 +151,38 @@ def _counted(item: Serving, model: Model, book: PriceBook) -> tuple[list[Turn], 
     return calls, said
 
 
+def epochs_of(epochs: Numeric | None, offer: TuningOffer | None) -> tuple[Numeric, tuple[str, ...]]:
+    """Return the passes over the training set, and what is assumed where none were stated."""
+    if epochs is not None:
+        return epochs, ()
+    if offer is None or math.isnan(offer.default_epochs):
+        who = (
+            "" if offer is None else f"{offer.provider} chooses the epochs of {offer.sku} itself: "
+        )
+        return DEFAULT_EPOCHS, (f"{who}{DEFAULT_EPOCHS:g} {'taken' if who else 'epochs taken'}",)
+    return offer.default_epochs, (
+        f"epochs: {offer.default_epochs:g}, the default of {offer.provider}",
+    )
+
+
+def check_examples(offer: TuningOffer, examples: float) -> None:
+    """Refuse a set with fewer or more examples than the provider takes.
+
+    Raises:
+        ScenarioError: Naming the limit.
+    """
+    for limit, fits, word in (
+        (offer.min_examples, examples >= offer.min_examples, "at least"),
+        (offer.max_examples, examples <= offer.max_examples, "at most"),
+    ):
+        if not math.isnan(limit) and not fits:
+            message = (
+                f"{offer.provider} wants {word} {limit:,.0f} examples to tune {offer.sku}, "
+                f"got {examples:,.0f}"
+            )
+            raise ScenarioError(message)
+
+
 def hosted_training(job: Training, terms: Terms) -> Iterator[Quantity]:
     """Count what a provider bills for training runs."""
     offer = job.offer
@@ -177,17 +209,8 @@ def hosted_training(job: Training, terms: Terms) -> Iterator[Quantity]:
         )
         yield replace(quantity, events=job.runs)
         return
-    epochs = job.epochs
-    if epochs is None:
-        epochs = offer.default_epochs
-        if math.isnan(epochs):
-            epochs = DEFAULT_EPOCHS
-            said += (
-                f"{offer.provider} chooses the epochs of {offer.sku} itself: "
-                f"{DEFAULT_EPOCHS:g} taken",
-            )
-        else:
-            said += (f"epochs: {epochs:g}, the default of {offer.provider}",)
+    epochs, chosen = epochs_of(job.epochs, offer)
+    said += chosen
     billed = offer.billed_validation != "no"
     if offer.billed_validation == "" and np.any(np.asarray(job.validation_tokens) > 0):
         said += (f"{offer.provider}: validation tokens taken as billed (not published)",)
@@ -560,9 +583,8 @@ class Rented(Dedicated):
         row, said = self._rental(terms)
         model = self.model(job.model, terms.book)
         ratio, counted = tokens_per(model, job.counted_with, job.content, terms.book)
-        epochs = DEFAULT_EPOCHS if job.epochs is None else job.epochs
-        if job.epochs is None:
-            said += (f"{job.name}: {DEFAULT_EPOCHS:g} epochs taken",)
+        epochs, chosen = epochs_of(job.epochs, None)
+        said += chosen
         instances = math.ceil(self.gpus_per_replica / float(row.facts["gpu_count"]))
         quantity = measure(
             Line("train", row.key, "instance_hour", job.phase, job.cause, job.name),

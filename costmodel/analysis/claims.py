@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import MISSING
 from datetime import date
@@ -10,9 +11,10 @@ from typing import Any
 
 from costmodel.analysis.wording import money
 from costmodel.approaches import FineTune
-from costmodel.errors import PriceError
+from costmodel.errors import PriceError, nearest
 from costmodel.prices.book import PriceBook
 from costmodel.prices.rows import Key
+from costmodel.prices.tables import Record
 
 HOURS_PER_MONTH = 365 * 24 / 12
 Figure = tuple[str, list[str]]
@@ -32,32 +34,47 @@ def claims(book: PriceBook, on: date) -> list[dict[str, Any]]:
     records = []
     for row in book.catalog.claims:
         word, _, rest = str(row["subject"]).partition(" ")
+        if not re.fullmatch(r"[A-Z]\d+", str(row["id"])):
+            message = f"{row['file']} line {row['line']}: id must be like D1, got {row['id']!r}"
+            raise PriceError(message)
         if word not in FIGURES:
             message = f"{row['file']} line {row['line']}: unknown subject {row['subject']!r}"
             raise PriceError(message)
-        figure, rows = FIGURES[word](book, rest, on)
+        try:
+            figure, rows = FIGURES[word](book, rest, on)
+        except PriceError as error:
+            message = f"{row['file']} line {row['line']}: {error}"
+            raise PriceError(message) from None
         facts = {k: row[k] for k in ("id", "claim", "circulates", "verdict", "note", "source")}
         records.append(
             {**facts, "figure": figure, "rows": rows, "verified_on": str(row["verified_on"])}
         )
-    return sorted(records, key=lambda record: int(str(record["id"])[1:]))
+    return sorted(records, key=lambda record: (len(str(record["id"])), str(record["id"])))
 
 
 def _where(row: Any) -> str:
     return f"{row['file']} line {row['line']}"
 
 
-def _train(book: PriceBook, rest: str, on: date) -> Figure:  # noqa: ARG001
+def _offers(book: PriceBook, provider: str, on: date) -> list[Record]:
+    book.catalog.check_provider(provider)
+    return [row for row in book.catalog.offers_on(on) if row["provider"] == provider]
+
+
+def _train(book: PriceBook, rest: str, on: date) -> Figure:
     """Say what training a model, or any model at a provider, costs per Mtok."""
     provider, _, model = rest.partition("/")
     rows = [
         row
-        for row in book.catalog.offers_of(provider)
+        for row in _offers(book, provider, on)
         if row["unit"] in ("mtok", "mtok_epoch") and row["mode"] == "standard"
     ]
     if model:
         name = book.catalog.name(provider, model)
         rows = [row for row in rows if row["model"] == name and row["objective"] == "sft"]
+    if not rows:
+        message = f"nobody trains {rest!r} by the token"
+        raise PriceError(message)
     prices = [row["price"] for row in rows]
     least = {row["minimum"] for row in rows if not math.isnan(row["minimum"])}
     low, high = money(min(prices)), money(max(prices))
@@ -71,7 +88,7 @@ def _train(book: PriceBook, rest: str, on: date) -> Figure:  # noqa: ARG001
 def _tuned_ratio(book: PriceBook, rest: str, on: date) -> Figure:  # noqa: ARG001
     """Say what tuned tokens cost over those of the base, where they are sold by the token."""
     found = []
-    for row in book.catalog.offers:
+    for row in book.catalog.offers_on(on):
         if not row["serves_as"] or not row["model"]:
             continue
         keys = [
@@ -84,6 +101,9 @@ def _tuned_ratio(book: PriceBook, rest: str, on: date) -> Figure:  # noqa: ARG00
                 prices = [book.price_on(k, meter, tuned.verified_on) for k in keys]
                 if all(price > 0 for price in prices):
                     found.append((prices[0] / prices[1], tuned.where))
+    if not found:
+        message = "no tuned model is sold by the token beside its base"
+        raise PriceError(message)
     low, high = min(found), max(found)
     return f"{low[0]:.1f}x to {high[0]:.1f}x the base", [low[1], high[1]]
 
@@ -107,16 +127,23 @@ def _dedicated(book: PriceBook, rest: str, on: date) -> Figure:
     return text, [valid.where]
 
 
-def _min_examples(book: PriceBook, rest: str, on: date) -> Figure:  # noqa: ARG001
+def _min_examples(book: PriceBook, rest: str, on: date) -> Figure:
     """Say how many examples a provider wants at least."""
-    rows = [r for r in book.catalog.offers_of(rest) if not math.isnan(r["min_examples"])]
+    rows = [row for row in _offers(book, rest, on) if not math.isnan(row["min_examples"])]
+    if not rows:
+        message = f"{rest} states no minimum of examples"
+        raise PriceError(message)
     least = min(rows, key=lambda row: row["min_examples"])
     return f"{rest} takes {least['min_examples']:g} or more", [_where(least)]
 
 
 def _default(book: PriceBook, rest: str, on: date) -> Figure:  # noqa: ARG001
     """Say that the program has no default: the number is asked for."""
-    entry = FineTune.__dataclass_fields__[rest]
+    known = FineTune.__dataclass_fields__
+    if rest not in known:
+        message = f"no default {rest!r}{nearest(rest, known)}"
+        raise PriceError(message)
+    entry = known[rest]
     stated = "no default, the scenario states it" if entry.default is MISSING else entry.default
     return f"{rest}: {stated}", []
 

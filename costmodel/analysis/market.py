@@ -18,6 +18,7 @@ from costmodel.months import Months
 from costmodel.prices.book import PriceBook
 from costmodel.prices.catalog import TuningOffer
 from costmodel.prices.rows import Key
+from costmodel.quantities.training import billed_example_tokens
 
 HOURS_PER_MONTH = 365 * 24 / 12
 
@@ -60,7 +61,7 @@ def tuning_market(job: Job, book: PriceBook, on: date) -> list[dict[str, Any]]:
     day_book = book.at(on)
     records = [
         _offer(job, day_book, TuningOffer.of(row), on)
-        for row in day_book.catalog.offers
+        for row in book.catalog.offers_on(on)
         if row["objective"] == job.objective
     ]
     return sorted(
@@ -92,7 +93,11 @@ def _offer(job: Job, book: PriceBook, offer: TuningOffer, on: date) -> dict[str,
     if refused is None:
         terms = Terms(book, Months(on, 1))
         one = np.ones(1)
-        tokens = job.examples * job.example_tokens
+        limit = offer.max_example_tokens
+        each = job.example_tokens
+        if not math.isnan(limit):
+            each = float(billed_example_tokens(each, 0.0, limit, offer.over_long))
+        tokens = job.examples * each
         training = Training("tuning", "", tokens, job.epochs, one, offer=offer, counted_with="")
         try:
             quantities = list(hosted_training(training, terms))
@@ -108,13 +113,14 @@ def _offer(job: Job, book: PriceBook, offer: TuningOffer, on: date) -> dict[str,
 def _refusal(job: Job, offer: TuningOffer, on: date) -> str | None:
     """Say why a provider does not take the job, or nothing."""
     certain = offer.until_kind in ("fixed", "")
+    fits = job.example_tokens <= offer.max_example_tokens or math.isnan(offer.max_example_tokens)
     if offer.training_until is not None and on >= offer.training_until:
         return f"{'closed' if certain else 'promised only to'} {offer.training_until}"
     if job.examples < offer.min_examples:
         return f"wants at least {offer.min_examples:,.0f} examples"
     if job.examples > offer.max_examples:
         return f"takes at most {offer.max_examples:,.0f} examples"
-    if job.example_tokens > offer.max_example_tokens:
+    if not fits and offer.over_long in ("", "drop"):
         return f"takes at most {offer.max_example_tokens:,.0f} tokens an example"
     if offer.unit in ("hour", "gpu_hour"):
         return f"bills by the {offer.unit.replace('_', ' ')}: name the provider and --hours"

@@ -10,7 +10,7 @@ from datetime import date
 from functools import cached_property
 
 from costmodel.errors import PriceError, nearest
-from costmodel.prices.tables import Record
+from costmodel.prices.tables import TABLES, Record
 
 TUNED_NAME = re.compile(r"ft:([^:]+)(?::.*)?")
 
@@ -172,6 +172,7 @@ class Catalog:
                         f"{other!r}; an alias names one model"
                     )
                     raise PriceError(message)
+        stated: dict[str, set[str]] = {provider: set(known) for provider, known in names.items()}
         for row in self.aliases:
             known = names.get(row["provider"], {})
             if row["model"] not in known:
@@ -179,6 +180,12 @@ class Catalog:
                 message = (
                     f"{row['file']} line {row['line']}: alias {row['alias']!r} stands for "
                     f"{row['provider']}/{row['model']}, which no table knows{hint}"
+                )
+                raise PriceError(message)
+            if row["alias"] in stated[row["provider"]]:
+                message = (
+                    f"{row['file']} line {row['line']}: alias {row['alias']!r} already stands for "
+                    f"{known[row['alias']]!r}; an alias names one model"
                 )
                 raise PriceError(message)
             known[row["alias"]] = known[row["model"]]
@@ -239,6 +246,20 @@ class Catalog:
         """Return every tuning offer of a provider."""
         self.check_provider(provider)
         return [row for row in self.offers if row["provider"] == provider]
+
+    def offers_on(self, on: date) -> list[Record]:
+        """Return the tuning offers in force on a day: of each key the row of the last layer."""
+        best: dict[tuple[object, ...], Record] = {}
+        for row in self.offers:
+            start, end = row["effective_from"] or date.min, row["effective_to"] or date.max
+            if not start <= on < end:
+                continue
+            key = tuple(row[column] for column in TABLES["finetuning"].key)
+            rank = (row["layer"], start)
+            old = best.get(key)
+            if old is None or rank >= (old["layer"], old["effective_from"] or date.min):
+                best[key] = row
+        return list(best.values())
 
     def tuning(
         self,

@@ -414,9 +414,11 @@ def _draft_span(draft: _Draft, option: Option, span: _Span, scale: Numeric, plac
         served = draft.servings.setdefault(span.stage.host, [])
         served.append(serving)
         served += _double_runs(draft, span, serving)
+        others = {n: a for n, a in span.stage.approaches.items() if not a.tunes}
+        untuned = _reshaped(task, option, replace(span.stage, approaches=others))
         occasions = _occasions(draft, option, span, active)
         for occasion in (*occasions["all"], *_scheduled(scenario, active)):
-            _evaluate(draft, option, span, serving, occasion)
+            _evaluate(draft, option, span, serving, occasion, untuned)
         for name, approach in span.stage.approaches.items():
             site = Site(
                 name=_told_apart(name, approach, task),
@@ -541,7 +543,12 @@ def _scheduled(scenario: Scenario, active: Array) -> list[Occasion]:
 
 
 def _evaluate(
-    draft: _Draft, option: Option, span: _Span, serving: Serving, occasion: Occasion
+    draft: _Draft,
+    option: Option,
+    span: _Span,
+    serving: Serving,
+    occasion: Occasion,
+    untuned: Request,
 ) -> None:
     """Add one evaluation per occasion: the test set through the model, a sample read by people."""
     settings = draft.scenario.upkeep
@@ -559,7 +566,8 @@ def _evaluate(
     served.append(tested)
     made = occasion.work in ("build", "retirement")
     if span.stage.tuned and settings.compare_with_base and made and _on_sale(span, draft.book):
-        served.append(replace(tested, tuned=False, offer=None, deployment=""))
+        # the base needs the whole prompt
+        served.append(replace(tested, tuned=False, offer=None, deployment="", request=untuned))
     name = " ".join(filter(None, [option.name, serving.task]))
     if settings.judge:
         provider, _, judge = settings.judge.partition("/")

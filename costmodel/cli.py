@@ -804,6 +804,8 @@ def validate_prices(
             f"within 25 % {summary['share_within_25_percent']:.1%}, "
             f"within 2x {summary['share_within_2x']:.1%}"
         )
+    for text in summary["warnings"]:
+        console.print(f"Warning: {text}")
     for item in summary["skipped"]:
         console.print(f"skipped line {item['line']}: {item['reason']}")
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,11 +49,13 @@ class Validation:
         frame: The input, with `predicted` and `ratio` (predicted / measured).
         measured: Name of the measured column.
         skipped: Line and reason of each row that could not be predicted.
+        warnings: Models that had retired on the day of a row, whose last price was taken.
     """
 
     frame: pd.DataFrame
     measured: str
     skipped: tuple[tuple[int, str], ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def ratios(self) -> Array:
@@ -74,6 +77,7 @@ class Validation:
             "share_within_2x": float(np.mean((ratio >= 1 / TWICE) & (ratio <= TWICE)))
             if ratio.size
             else None,
+            "warnings": list(self.warnings),
         }
 
 
@@ -214,5 +218,19 @@ def validate_prices(cases: pd.DataFrame, book: PriceBook, source: str = "cases")
     ratio = np.where(expected > 0, predicted / np.where(expected > 0, expected, 1.0), np.nan)
     ratio = np.where((expected == 0) & (predicted == 0), 1.0, ratio)
     return Validation(
-        cases.assign(predicted=predicted, ratio=ratio), "expected_usd", tuple(sorted(skipped))
+        cases.assign(predicted=predicted, ratio=ratio),
+        "expected_usd",
+        tuple(sorted(skipped)),
+        tuple(_retired(frame.iloc[known], book)),
     )
+
+
+def _retired(frame: pd.DataFrame, book: PriceBook) -> Iterator[str]:
+    """Yield the models that were priced after their retirement."""
+    last: dict[tuple[str, str], date] = {}
+    for provider, name, on in zip(frame["provider"], frame["model"], frame["on"], strict=True):
+        last[provider, name] = max(on.date(), last.get((provider, name), date.min))
+    for (provider, name), day in sorted(last.items()):
+        model = book.catalog.model(provider, name)
+        if model.ends_for_certain and model.retires is not None and day >= model.retires:
+            yield f"{provider}/{model.name} retired on {model.retires}: its last price is taken"

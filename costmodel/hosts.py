@@ -328,7 +328,8 @@ class PerToken(Host):
                 hit = volumes.hit_share(per_hour, model.cache_ttl_minutes)
                 said += (
                     f"{model.name}: {float(np.mean(hit)):.0%} of requests find the prompt cache "
-                    f"warm ({model.cache_ttl_minutes:g} minutes, requests at random)",
+                    f"warm ({model.cache_ttl_minutes:g} minutes, requests at random)"
+                    + ("; a batch may differ: state cache_hit_share" * (self.mode == "batch")),
                 )
         writes = cached and book.sells(key, "cache_write_mtok")
         kept: Numeric = 1.0 if writes else hit

@@ -34,6 +34,8 @@ class Job:
         objective: sft | dpo | ...
         requests: Requests a month. [1/month]
         input_tokens, output_tokens: Of one request. [token]
+        method: full | lora | qlora; None = any.
+        runs: Jobs of this kind.
     """
 
     examples: float
@@ -43,6 +45,8 @@ class Job:
     requests: float = 0.0
     input_tokens: float = 0.0
     output_tokens: float = 0.0
+    method: str | None = None
+    runs: float = 1.0
 
 
 def tuning_market(job: Job, book: PriceBook, on: date) -> list[dict[str, Any]]:
@@ -62,7 +66,7 @@ def tuning_market(job: Job, book: PriceBook, on: date) -> list[dict[str, Any]]:
     records = [
         _offer(job, day_book, TuningOffer.of(row), on)
         for row in book.catalog.offers_on(on)
-        if row["objective"] == job.objective
+        if row["objective"] == job.objective and job.method in (None, row["method"])
     ]
     return sorted(
         records, key=lambda r: (r["refused"] is not None, r["train_usd"] or 0.0, r["provider"])
@@ -92,13 +96,13 @@ def _offer(job: Job, book: PriceBook, offer: TuningOffer, on: date) -> dict[str,
     }
     if refused is None:
         terms = Terms(book, Months(on, 1))
-        one = np.ones(1)
+        runs = np.full(1, job.runs)
         limit = offer.max_example_tokens
         each = job.example_tokens
         if not math.isnan(limit):
             each = float(billed_example_tokens(each, 0.0, limit, offer.over_long))
         tokens = job.examples * each
-        training = Training("tuning", "", tokens, job.epochs, one, offer=offer, counted_with="")
+        training = Training("tuning", "", tokens, job.epochs, runs, offer=offer, counted_with="")
         try:
             quantities = list(hosted_training(training, terms))
             found = bill(quantities, book, terms.months)

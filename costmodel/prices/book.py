@@ -483,13 +483,20 @@ class PriceBook:
         catalog = replace(self.catalog, offers=offers)
         return PriceBook(rows, self.usd[keep], catalog, self.folders, day)
 
-    def with_rates(self, rates: Mapping[str, float], file: str, on: date) -> PriceBook:
+    def with_rates(
+        self,
+        rates: Mapping[str, float],
+        file: str,
+        on: date,
+        lines: Mapping[str, int] | None = None,
+    ) -> PriceBook:
         """Return a book with hourly rates of one's own in place of those of `labour.csv`.
 
         Args:
             rates: Role -> rate. [US$/h]
             file: Where they are stated.
             on: Day they are stated for.
+            lines: Role -> line of the file.
         """
         if not rates:
             return self
@@ -499,7 +506,7 @@ class PriceBook:
             PriceRow(
                 key=key,
                 file=file,
-                line=0,
+                line=(lines or {}).get(role, 0),
                 source="stated in the scenario",
                 source_kind="contract",
                 verified_on=on,
@@ -510,7 +517,7 @@ class PriceBook:
                 note="own rate",
                 facts={},
             )
-            for key in own.values()
+            for role, key in own.items()
         ]
         usd = np.full((len(rows), len(METER_NAMES)), math.nan)
         usd[:, METER_INDEX["person_hour"]] = list(rates.values())

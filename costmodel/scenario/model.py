@@ -225,6 +225,7 @@ class Scenario:
         pins: Prices used when the file was written.
         pinned_on: Day of those prices.
         path: File it was read from.
+        people_lines: Role -> line of its rate in that file.
     """
 
     name: str
@@ -239,6 +240,7 @@ class Scenario:
     pins: tuple[Pin, ...] = ()
     pinned_on: date | None = None
     path: Path | None = field(default=None, compare=False)
+    people_lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse an empty horizon, equal names and references to nothing."""

@@ -120,7 +120,7 @@ def book_for(scenario: Scenario, book: PriceBook) -> PriceBook:
             known = nearest(provider, book.catalog.providers)
             message = f"{where} existing_customer: unknown provider {provider!r}{known}"
             raise ScenarioError(message)
-    return book.with_rates(scenario.people, where, scenario.start)
+    return book.with_rates(scenario.people, where, scenario.start, scenario.people_lines)
 
 
 def plan(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Plan:
@@ -161,13 +161,12 @@ def plan(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Plan:
 
 def _damage(scenario: Scenario) -> Iterator[str]:
     """Yield what is assumed about answers that fail."""
-    for task in scenario.all_tasks:
-        about = f"{task.name}: " if task.name else ""
-        if np.any(np.asarray(task.failure_usd) > 0):
-            usd = float(np.mean(task.failure_usd))
-            yield f"{about}a request that fails in the end does damage of ${usd:g}, as stated"
-        if np.any(np.asarray(task.retries) > 0):
-            yield f"{about}repeated attempts succeed independently of each other"
+    tasks = scenario.all_tasks
+    for usd in dict.fromkeys(float(np.mean(task.failure_usd)) for task in tasks):
+        if usd > 0:
+            yield f"a request that fails in the end does damage of ${usd:g}, as stated"
+    if any(np.any(np.asarray(task.retries) > 0) for task in tasks):
+        yield "repeated attempts succeed independently of each other"
 
 
 def _sorted(events: list[Event]) -> tuple[Event, ...]:
@@ -321,7 +320,8 @@ def _market_notes(draft: _Draft, offer: TuningOffer) -> None:
     if day is None or day >= draft.terms.months.end:
         return
     certain = offer.until_kind in ("fixed", "")
-    what = f"{offer.provider} stops tuning {offer.sku}"
+    verb = "stopped" if day <= draft.scenario.start else "stops"
+    what = f"{offer.provider} {verb} tuning {offer.sku}"
     draft.warnings.append(f"{what} {'on' if certain else 'not sooner than'} {day}")
     draft.events.append(Event(day, what, "certain" if certain else "floor"))
 
@@ -357,11 +357,10 @@ def _replacement(draft: _Draft, stage: Stage, model: Model, what: str, since: da
             _check_tunable(draft, following, since)
     except InfeasibleError:
         raise
-    except PriceError as error:
-        tuned = "cannot be tuned" if stage.tuned else "has no price"
+    except PriceError:
+        lacks = "cannot be tuned" if stage.tuned else "has no price"
         message = (
-            f"{what} on {since}; its replacement {model.replaced_by} {tuned}: "
-            f"name a successor ({error})"
+            f"{what} on {since}; its replacement {model.replaced_by} {lacks}: name a successor"
         )
         raise InfeasibleError(message) from None
     draft.assumptions.append(

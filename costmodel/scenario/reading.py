@@ -349,6 +349,9 @@ def _scenario(data: dict[str, Any], place: _Place, path: Path) -> Scenario:
             pins=_pins(pinned, place.at("prices")),
             pinned_on=_day(pinned["on"], place.at("prices", "on")) if "on" in pinned else None,
             path=path,
+            people_lines={
+                role: place.lines.get(("people", role), 0) for role in data.get("people", {})
+            },
         )
     except ScenarioError as error:
         if str(error).startswith(place.name):

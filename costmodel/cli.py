@@ -656,9 +656,11 @@ def train(
             raise typer.BadParameter(message)
         from costmodel.analysis.market import Job
 
-        job = Job(
-            examples or 0.0, example_tokens or 0.0, epochs, objective, requests, input_, output
-        )
+        if hours is not None or region or mode != "standard" or validation_tokens or evaluations:
+            message = "--hours, --mode, --region and validation need PROVIDER and MODEL"
+            raise typer.BadParameter(message)
+        size = (examples or 0.0, example_tokens or 0.0)
+        job = Job(*size, epochs, objective, requests, input_, output, method, runs)
         _print_market(job, _book(prices), costs.today() if on is None else on, as_json=json_)
         return
     if tokens is None:

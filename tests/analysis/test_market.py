@@ -377,3 +377,15 @@ def test_a_folder_of_ones_own_is_in_the_answer(
     out = command_line(*words.split(), "--prices", folder)[1]
     (mine,) = [r for r in json.loads(out)["offers"] if r["provider"] == "mine"]
     assert mine["train_usd"] == pytest.approx(1)
+
+
+def test_a_method_and_a_number_of_runs_are_honoured(example_book: cm.PriceBook) -> None:
+    one = tuning_market(Job(1_000, 500, 1.0, method="full"), example_book, date(2026, 12, 1))
+    two = tuning_market(
+        Job(1_000, 500, 1.0, method="full", runs=2), example_book, date(2026, 12, 1)
+    )
+    sold = {record["sku"]: record["train_usd"] for record in one if record["provider"] == "example"}
+    # 0.5 Mtok x $4
+    assert sold == {"mini-1:sft:full": pytest.approx(2.0)}
+    twice = {r["sku"]: r["train_usd"] for r in two if r["provider"] == "example"}
+    assert twice == {"mini-1:sft:full": pytest.approx(4.0)}

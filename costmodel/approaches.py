@@ -173,6 +173,13 @@ def _engineering(
             )
 
 
+def _curation(approach: Rag | LongContext, site: Site) -> Quantity:
+    """Count the hours that keep the documents right."""
+    always = Occasion("refresh", "upkeep", "stale_facts", site.active)
+    hours = approach.curation_hours_per_month
+    return site.labour("curate", approach.role, always, effort.effort_hours, hours=hours)
+
+
 @dataclass(frozen=True)
 class Prompting(Approach):
     """Instructions in a system prompt.
@@ -335,14 +342,7 @@ class Rag(Approach):
                         **self._index(site),
                     )
         yield from self._stored(store, site)
-        curation = replace(stale, times=site.active)
-        yield site.labour(
-            "curate",
-            self.role,
-            curation,
-            effort.effort_hours,
-            hours=self.curation_hours_per_month,
-        )
+        yield _curation(self, site)
 
     def usage(self, site: Site) -> Iterator[Quantity]:
         """Yield the search behind each request."""
@@ -883,14 +883,7 @@ class LongContext(Approach):
     def work(self, site: Site) -> Iterator[Work]:
         """Yield hours of preparing and keeping the corpus."""
         yield from _engineering(self, site)
-        curation = Occasion("refresh", "upkeep", "stale_facts", site.active)
-        yield site.labour(
-            "curate",
-            self.role,
-            curation,
-            effort.effort_hours,
-            hours=self.curation_hours_per_month,
-        )
+        yield _curation(self, site)
 
 
 APPROACHES: dict[str, type[Approach]] = {

@@ -293,7 +293,7 @@ class Bill:
             One record per billed line, dearest first.
 
         Raises:
-            ScenarioError: If there is no such line or month.
+            ScenarioError: If there is no such line or month, or nothing is billed in it.
         """
         lines = [x for x in self.lines if line is None or x.path == line]
         if not lines and line is not None:
@@ -317,6 +317,9 @@ class Bill:
             k = self.months.labels.index(month) if month else int(used[0]) if used.size else 0
             if np.any(amounts[..., k] != 0):
                 records.append(self._trace(item, k))
+        if not records and month is not None:
+            message = f"{line or 'the option'} has no cost in {month}"
+            raise ScenarioError(message)
         return sorted(records, key=lambda record: -float(np.mean(record["cost_usd"])))
 
     def _trace(self, line: BilledLine, month: int) -> dict[str, Any]:
@@ -466,7 +469,8 @@ def bill(quantities: Iterable[Quantity], book: PriceBook, months: Months) -> Bil
                     f"horizon; ${dollars:,.0f} of it fall due after {months.end}"
                 )
             row = book.rows[cited]
-            if row.effective_from is None and row.verified_on > months.start:
+            priced_on = book.priced_on or months.start
+            if row.facts.get("effective_from") is None and row.verified_on > priced_on:
                 assumptions.append(
                     f"price of {row.key}: start unknown, used before {row.verified_on} "
                     f"when it was first seen ({row.where})"

@@ -156,10 +156,12 @@ def epochs_of(epochs: Numeric | None, offer: TuningOffer | None) -> tuple[Numeri
     if epochs is not None:
         return epochs, ()
     if offer is None or math.isnan(offer.default_epochs):
-        who = (
-            "" if offer is None else f"{offer.provider} chooses the epochs of {offer.sku} itself: "
+        if offer is None:
+            return DEFAULT_EPOCHS, (f"{DEFAULT_EPOCHS:g} epochs taken",)
+        said = (
+            f"{offer.provider} chooses the epochs of {offer.sku} itself: {DEFAULT_EPOCHS:g} taken"
         )
-        return DEFAULT_EPOCHS, (f"{who}{DEFAULT_EPOCHS:g} {'taken' if who else 'epochs taken'}",)
+        return DEFAULT_EPOCHS, (said,)
     return offer.default_epochs, (
         f"epochs: {offer.default_epochs:g}, the default of {offer.provider}",
     )
@@ -311,6 +313,9 @@ class PerToken(Host):
         key = book.key(Key("inference", self.provider, sku, self.mode, self.region))
         model = book.catalog.model(self.provider, sku)
         calls, said = _counted(item, model, book)
+        if item.offer is not None and math.isnan(item.offer.hosting_per_hour):
+            fee = f"{self.provider} publishes no hourly fee for tunes of {item.offer.sku}"
+            said += (f"{fee}: none billed",)
         conversations = np.asarray(item.requests * item.active, float)
         cached = item.caching and book.sells(key, "cached_input_mtok")
         prefixes = [_cacheable(call.prefix, model) if cached else np.zeros(1) for call in calls]

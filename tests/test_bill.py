@@ -311,7 +311,8 @@ def test_explanations_come_dearest_first_and_by_prefix(found: cm.Bill) -> None:
     # the first month in which each line counts
     assert costs == pytest.approx([40, 2.5, 1.5])
     assert len(found.explain("train/")) == 2
-    assert found.explain("serve/example/mini-1/input_mtok", "2026-12") == []
+    with pytest.raises(cm.ScenarioError, match=r"mini-1/input_mtok has no cost in 2026-12"):
+        found.explain("serve/example/mini-1/input_mtok", "2026-12")
 
 
 def test_what_cannot_be_explained_is_refused(found: cm.Bill) -> None:

@@ -9,6 +9,7 @@ from dataclasses import MISSING
 from datetime import date
 from typing import Any
 
+from costmodel.analysis.market import HOURS_PER_MONTH
 from costmodel.analysis.wording import money
 from costmodel.approaches import FineTune
 from costmodel.errors import PriceError, nearest
@@ -16,7 +17,6 @@ from costmodel.prices.book import PriceBook
 from costmodel.prices.rows import Key
 from costmodel.prices.tables import Record
 
-HOURS_PER_MONTH = 365 * 24 / 12
 Figure = tuple[str, list[str]]
 
 

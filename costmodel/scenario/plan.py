@@ -262,7 +262,35 @@ def _spans(draft: _Draft, option: Option, live: date, last: date) -> list[_Span]
         if until >= last:
             return spans
         previous, since = stage, until
-        stage = waiting.pop(0) if waiting else _replacement(draft, stage, model, what, until)
+        stage = (
+            waiting.pop(0) if waiting else _replacement(draft, option, stage, model, what, until)
+        )
+
+
+def _found_offer(draft: _Draft, option: Option, stage: Stage, on: date) -> TuningOffer | None:
+    """Find what a provider sells to tune the model of a stage; None on own GPUs, or untuned.
+
+    Raises:
+        PriceError: If the provider does not tune it.
+    """
+    tuners = [approach for approach in stage.approaches.values() if approach.tunes]
+    if len(tuners) > 1:
+        message = f"option {option.name!r}: two approaches tune the same model; name one"
+        raise ScenarioError(message)
+    tuner: Any = tuners[0] if tuners else None
+    provider = tuner and (tuner.trainer or (stage.host.sells_tuning and stage.host.provider))
+    if not provider:
+        return None
+    hosted = isinstance(stage.host, PerToken) and provider == stage.host.provider
+    return draft.book.catalog.tuning(
+        provider,
+        stage.model,
+        objective=tuner.objective,
+        method=tuner.method,
+        region=stage.host.region if hosted else "",
+        mode=tuner.tier,
+        on=on,
+    )
 
 
 def _offer(
@@ -273,27 +301,10 @@ def _offer(
     Raises:
         InfeasibleError: If the provider does not take the job.
     """
-    tuners = [approach for approach in stage.approaches.values() if approach.tunes]
-    if not tuners:
+    offer = _found_offer(draft, option, stage, built)
+    if offer is None:
         return None
-    if len(tuners) > 1:
-        message = f"option {option.name!r}: two approaches tune the same model; name one"
-        raise ScenarioError(message)
-    tuner: Any = tuners[0]
-    own = not stage.host.sells_tuning
-    provider = tuner.trainer or ("" if own else stage.host.provider)
-    if not provider:
-        return None
-    hosted = isinstance(stage.host, PerToken) and provider == stage.host.provider
-    offer = draft.book.catalog.tuning(
-        provider,
-        stage.model,
-        objective=tuner.objective,
-        method=tuner.method,
-        region=stage.host.region if hosted else "",
-        mode=tuner.tier,
-        on=built,
-    )
+    provider = offer.provider
     _market_notes(draft, offer)
     if in_place:
         return offer
@@ -341,7 +352,9 @@ def _end_of(
     return model.retires, model.ends_for_certain, f"{name} retires"
 
 
-def _replacement(draft: _Draft, stage: Stage, model: Model, what: str, since: date) -> Stage:
+def _replacement(
+    draft: _Draft, option: Option, stage: Stage, model: Model, what: str, since: date
+) -> Stage:
     """Return the stage with the model that the provider names as successor.
 
     Raises:
@@ -353,10 +366,7 @@ def _replacement(draft: _Draft, stage: Stage, model: Model, what: str, since: da
     following = replace(stage, model=model.replaced_by)
     try:
         stage.host.model(model.replaced_by, draft.book)
-        if stage.tuned:
-            _check_tunable(draft, following, since)
-    except InfeasibleError:
-        raise
+        _found_offer(draft, option, following, since)
     except PriceError:
         lacks = "cannot be tuned" if stage.tuned else "has no price"
         message = (
@@ -367,18 +377,6 @@ def _replacement(draft: _Draft, stage: Stage, model: Model, what: str, since: da
         f"{model.name} is followed by {model.replaced_by}, the provider's replacement (models.csv)"
     )
     return following
-
-
-def _check_tunable(draft: _Draft, stage: Stage, since: date) -> None:
-    tuner: Any = next(a for a in stage.approaches.values() if a.tunes)
-    draft.book.catalog.tuning(
-        tuner.trainer or stage.host.provider,
-        stage.model,
-        objective=tuner.objective,
-        method=tuner.method,
-        mode=tuner.tier,
-        on=since,
-    )
 
 
 # what a stage serves and the work it makes

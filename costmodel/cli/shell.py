@@ -1,0 +1,230 @@
+"""What the commands share: options, the price book in force, tables and JSON."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from costmodel.errors import DataError, PriceError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from costmodel.prices.book import PriceBook
+
+app = typer.Typer(
+    name="costmodel",
+    help="What a language model costs to adapt, to serve and to keep.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+validate_app = typer.Typer(help="Check the program against known figures.")
+
+
+pricing_app = typer.Typer(help="The price tables.")
+
+
+app.add_typer(validate_app, name="validate")
+
+
+app.add_typer(pricing_app, name="pricing")
+
+# Typer exports only the last of this family
+
+
+ClickError: type[Exception] = typer.BadParameter.__mro__[2]
+
+
+BAD_INPUT = 2
+
+
+WIDE = 180  # columns of a terminal in which everything fits
+
+
+CENT = 0.01
+
+
+SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9}
+
+
+WIDTH_WITHOUT_TERMINAL = 200
+
+
+def amount(text: str | float) -> float:
+    """Read a number of tokens or requests: 1500, 20e6, 300k, 1.2M."""
+    word = str(text).strip().lower().replace("_", "")
+    factor = SUFFIXES.get(word[-1:], 1.0)
+    try:
+        value = float(word[:-1] if word[-1:] in SUFFIXES else word) * factor
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        message = f"must be a number >= 0 like 1500, 20e6, 300k or 1.2M, got {text!r}"
+        raise typer.BadParameter(message)
+    return value
+
+
+def day(text: str) -> date:
+    """Read a date."""
+    from costmodel.months import as_date
+
+    try:
+        return as_date(text)
+    except DataError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+ScenarioFile = Annotated[Path, typer.Argument(metavar="FILE", help="Scenario file (TOML).")]
+
+
+OptionName = Annotated[str, typer.Option("--option", help="Name of the option in the scenario.")]
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+Prices = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--prices",
+        metavar="FOLDER|REVISION",
+        help="Lay a folder of tables over the others, or take the tables of a git revision.",
+    ),
+]
+
+
+At = Annotated[
+    date | None,
+    typer.Option("--at", parser=day, metavar="DATE", help="Take the prices of one day throughout."),
+]
+
+
+On = Annotated[
+    date | None,
+    typer.Option("--on", parser=day, metavar="DATE", help="Day of the prices; today if left out."),
+]
+
+
+def count(name: str, text: str) -> Any:
+    """Return an option that reads a number of tokens or requests."""
+    return typer.Option(name, parser=amount, metavar="N", help=text)
+
+
+@contextmanager
+def _tables_of(revision: str) -> Iterator[Path]:
+    """Yield the price tables as a git revision of the checkout has them."""
+    from costmodel.prices.book import shipped_dir
+
+    home = Path.cwd() if Path("pricing").is_dir() else shipped_dir().parent
+    if revision.startswith("-") or shutil.which("git") is None:
+        message = f"--prices {revision}: no such folder"
+        raise PriceError(message)
+    found = subprocess.run(
+        ["git", "-C", str(home), "archive", "--format=tar", revision, "pricing"],
+        capture_output=True,
+        check=False,
+    )
+    if found.returncode:
+        message = f"--prices {revision}: neither a folder nor a git revision with price tables"
+        raise PriceError(message)
+    with tempfile.TemporaryDirectory() as folder:
+        import tarfile
+
+        with tarfile.open(fileobj=BytesIO(found.stdout)) as archive:
+            archive.extractall(folder, filter="data")
+        yield Path(folder) / "pricing"
+
+
+def price_book(prices: Sequence[str] | None, at: date | None = None) -> PriceBook:
+    """Read the price tables in force: shipped, the user's own, those named."""
+    from costmodel.prices.book import PriceBook, default_layers
+
+    folders = [Path(name) for name in prices or [] if Path(name).is_dir()]
+    revisions = [name for name in prices or [] if not Path(name).is_dir()]
+    if len(revisions) > 1:
+        message = f"--prices: name one revision, got {', '.join(revisions)}"
+        raise PriceError(message)
+    if revisions:
+        with _tables_of(revisions[0]) as base:
+            book = PriceBook.read(base, *folders, shipped=False)
+        # the folder was a temporary one
+        book = replace(book, folders=(f"revision {revisions[0]}", *book.folders[1:]))
+    else:
+        book = PriceBook.read(*default_layers(), *folders)
+    return book if at is None else book.at(at)
+
+
+def print_json(value: object) -> None:
+    """Print a value for machines."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def terminal() -> Console:
+    """Return the terminal, or wide plain text where there is none."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL
+    return Console(width=width, highlight=False, emoji=False, markup=False, soft_wrap=False)
+
+
+def grid(columns: Mapping[str, str], rows: Iterable[Sequence[str]], title: str = "") -> Table:
+    """Make a table; `columns` says how each is aligned."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    for name, justify in columns.items():
+        table.add_column(
+            name,
+            justify=justify,  # type: ignore[arg-type]
+            overflow="fold",
+            no_wrap=name in ("Option", "Line", "Price row", "Date"),
+        )
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def tables_named(folders: Sequence[str]) -> str:
+    """Name the folders whose tables are in force."""
+    from costmodel.prices.book import shipped_dir
+
+    names = ["shipped tables" if Path(f) == shipped_dir() else f for f in folders]
+    return ", then ".join(names)
+
+
+def listed_price(usd: float | None) -> str:
+    """Show a list price, or nothing where there is none."""
+    return "" if usd is None or usd != usd else f"${usd:g}"  # noqa: PLR0124
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    if path.is_dir():
+        message = f"{path}: is a folder; name a file"
+        raise DataError(message)
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_text(text, "utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        message = f"{path}: cannot be written ({error.strerror or error})"
+        raise DataError(message) from None

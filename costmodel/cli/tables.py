@@ -1,0 +1,112 @@
+"""Commands on the price tables: `costmodel pricing check|init`, `validate prices`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from costmodel.cli.shell import (
+    BAD_INPUT,
+    Json,
+    Prices,
+    price_book,
+    pricing_app,
+    print_json,
+    tables_named,
+    terminal,
+    validate_app,
+    write_text,
+)
+from costmodel.errors import DataError, PriceError
+
+
+@validate_app.command("prices")
+def validate_prices(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv")],
+    rows: Annotated[
+        Path | None, typer.Option("--rows", help="Write the input with predicted and ratio.")
+    ] = None,
+    json_: Json = False,  # noqa: FBT002
+    prices: Prices = None,
+) -> None:
+    """Price requests of known cost and compare."""
+    from costmodel.analysis import validate
+
+    result = validate.validate_prices(validate.read_cases(file), price_book(prices), file.name)
+    if rows is not None:
+        write_text(rows, result.frame.to_csv(index=False, lineterminator="\n"))
+    summary = result.as_dict()
+    if json_:
+        print_json(summary)
+        return
+    console = terminal()
+    console.print(f"{summary['n']} of {summary['rows']} rows predicted")
+    if summary["n"]:
+        console.print(
+            f"median absolute percentage error {summary['median_absolute_percentage_error']:.2%}, "
+            f"exact {summary['share_exact']:.1%}, "
+            f"within 25 % {summary['share_within_25_percent']:.1%}, "
+            f"within 2x {summary['share_within_2x']:.1%}"
+        )
+    for text in summary["warnings"]:
+        console.print(f"Warning: {text}")
+    for item in summary["skipped"]:
+        console.print(f"skipped line {item['line']}: {item['reason']}")
+
+
+@pricing_app.command("check")
+def pricing_check(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="Tables; those in force if left out.")
+    ] = None,
+    json_: Json = False,  # noqa: FBT002
+) -> None:
+    """Read every table and refuse what is wrong with it."""
+    from costmodel.prices.book import PriceBook, default_layers, shipped_dir
+    from costmodel.prices.rows import problems
+
+    folders = [folder] if folder is not None else [shipped_dir(), *default_layers()]
+    found = [text for each in folders for text in problems(each)]
+    if not found:
+        try:
+            PriceBook.read(*([folder] if folder is not None else default_layers()))
+        except PriceError as error:
+            found = [str(error)]
+    if json_:
+        print_json({"folders": [str(each) for each in folders], "problems": found})
+    elif found:
+        for text in found:
+            print(text, file=sys.stderr)
+    else:
+        terminal().print(f"Price tables in order: {tables_named([str(each) for each in folders])}")
+    if found:
+        raise typer.Exit(BAD_INPUT)
+
+
+@pricing_app.command("init")
+def pricing_init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    json_: Json = False,  # noqa: FBT002
+) -> None:
+    """Copy the shipped tables to a folder for editing."""
+    from costmodel.prices.book import shipped_dir
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        message = f"{folder} exists and is not empty; name a new folder"
+        raise DataError(message)
+    try:
+        shutil.copytree(shipped_dir(), folder, dirs_exist_ok=True)
+    except OSError as error:
+        message = f"{folder}: cannot be written ({error.strerror or error})"
+        raise DataError(message) from None
+    if json_:
+        print_json({"folder": str(folder)})
+        return
+    terminal().print(
+        f"Copied the price tables to {folder}. They are used when named with --prices {folder}, "
+        "by COSTMODEL_PRICES, or when the folder is called pricing and stands where you work."
+    )

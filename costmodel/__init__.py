@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         Rag,
     )
     from costmodel.bill import Bill
-    from costmodel.costs import inference_cost, maintenance_cost, training_cost
+    from costmodel.costs import count_tokens, inference_cost, maintenance_cost, training_cost
     from costmodel.errors import DataError, PriceError, ScenarioError
     from costmodel.hosts import Dedicated, PerToken, Provisioned, Rented
     from costmodel.prices.book import PriceBook
@@ -32,7 +32,7 @@ _HOMES = {
     "analysis.compare": ("Comparison", "compare"),
     "approaches": ("FewShot", "FineTune", "LongContext", "PreferenceTune", "Prompting", "Rag"),
     "bill": ("Bill",),
-    "costs": ("inference_cost", "maintenance_cost", "training_cost"),
+    "costs": ("count_tokens", "inference_cost", "maintenance_cost", "training_cost"),
     "errors": ("DataError", "PriceError", "ScenarioError"),
     "hosts": ("Dedicated", "PerToken", "Provisioned", "Rented"),
     "prices.book": ("PriceBook",),
@@ -67,6 +67,7 @@ __all__ = [
     "Upkeep",
     "Workload",
     "compare",
+    "count_tokens",
     "inference_cost",
     "maintenance_cost",
     "training_cost",

@@ -348,7 +348,7 @@ class Job:
     Attributes:
         encoding: Encoding.
         limit: Length above which an example is listed. [token]
-        threads: Threads that count.
+        threads: Cores to use: one parses while the others count.
         strict: Whether the first problem ends it.
     """
 
@@ -385,7 +385,8 @@ def tally_part(
     Raises:
         DataError: If the file cannot be read; with `strict`, at its first problem.
     """
-    tallier = Tallier(counter(job.encoding), job.threads, job.limit)
+    # one core parses, the others count
+    tallier = Tallier(counter(job.encoding), max(1, job.threads - 1), job.limit)
     if source.kind == "text":
         return _tally_text(source, tallier)
     reader, noted = Progress(), Tally()

@@ -26,7 +26,7 @@ import orjson
 from costmodel.errors import DataError, nearest
 from costmodel.tokens.formats import shape_of
 
-BLOCK = 1 << 21  # bytes read and parsed at a time
+BLOCK = 1 << 22  # bytes read and parsed at a time
 SNIFFED = 20  # records from which the format is told
 TEXT_SUFFIXES = (".txt", ".md", ".rst", ".text", ".markdown", ".html", ".tex")
 DATA_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")

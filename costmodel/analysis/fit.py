@@ -139,7 +139,8 @@ def solve(problem: Problem, start: Coefficients | None = None) -> Coefficients:
     """Return the coefficients that predict the measurements best without straying from physics.
 
     Logarithms of the ratios under a loss that grows ever more slowly (Cauchy: a source that
-    measures in its own way cannot bend the rest), plus the distance of each coefficient from its prior in widths.
+    measures in its own way cannot bend the rest), plus the distance of each coefficient from its
+    prior in widths.
 
     Args:
         problem: What to fit.

@@ -308,7 +308,7 @@ def settings_of(numbers: Mapping[str, Array], words: Mapping[str, Words]) -> dic
     gpus = np.maximum(_filled(n["n_gpus"], groups), 1.0)
     dp = _filled(n["dp"], np.maximum(gpus / (tp * pp * cp), 1.0))
     dp = np.where(naive, 1.0, dp)
-    usual = np.where(layout == "sharded", 3.0, np.where(megatron, 1.0, 0.0))
+    usual = np.where(megatron, 1.0, np.where(layout == "sharded", 3.0, 0.0))
     zero = _filled(n["zero_stage"], usual)
     sequence = _filled(n["seq_len"], _filled(n["peak_seq_len"], 2048.0))
     whole = n["global_batch"] / dp

@@ -73,7 +73,7 @@ def test_bands_hold_what_was_left_out() -> None:
 
 
 def test_what_is_stated_is_not_fitted() -> None:
-    assert SOLVED["training"]["rl"] == 4.5
+    assert SOLVED["training"]["rl"] == 5.0
     assert SOLVED["training"]["dpo"] == 1.7
 
 
@@ -101,8 +101,8 @@ def test_reinforcement_learning_is_as_slow_as_published() -> None:
     )
     found = validate_training(cases, SPECS).as_dict()
     assert found["n"] > 55
-    assert found["median_absolute_percentage_error"] < 0.3
-    assert found["share_within_2x"] > 0.8
+    assert found["median_absolute_percentage_error"] < 0.25
+    assert found["share_within_2x"] > 0.9
 
 
 def test_a_known_law_is_found_again() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         Rag,
     )
     from costmodel.bill import Bill
-    from costmodel.costs import inference_cost, maintenance_cost, training_cost
+    from costmodel.costs import count_tokens, inference_cost, maintenance_cost, training_cost
     from costmodel.errors import DataError, PriceError, ScenarioError
     from costmodel.hosts import Dedicated, PerToken, Provisioned, Rented
     from costmodel.plans.training import TrainingPlan, plan_training
@@ -33,7 +33,7 @@ _HOMES = {
     "analysis.compare": ("Comparison", "compare"),
     "approaches": ("FewShot", "FineTune", "LongContext", "PreferenceTune", "Prompting", "Rag"),
     "bill": ("Bill",),
-    "costs": ("inference_cost", "maintenance_cost", "training_cost"),
+    "costs": ("count_tokens", "inference_cost", "maintenance_cost", "training_cost"),
     "errors": ("DataError", "PriceError", "ScenarioError"),
     "hosts": ("Dedicated", "PerToken", "Provisioned", "Rented"),
     "plans.training": ("TrainingPlan", "plan_training"),
@@ -70,6 +70,7 @@ __all__ = [
     "Upkeep",
     "Workload",
     "compare",
+    "count_tokens",
     "inference_cost",
     "maintenance_cost",
     "plan_training",

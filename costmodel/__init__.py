@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from costmodel.costs import count_tokens, inference_cost, maintenance_cost, training_cost
     from costmodel.errors import DataError, PriceError, ScenarioError
     from costmodel.hosts import Dedicated, PerToken, Provisioned, Rented
+    from costmodel.plans.training import TrainingPlan, plan_training
     from costmodel.prices.book import PriceBook
     from costmodel.quantities.requests import Part, Size
     from costmodel.scenario import Mix, Option, Scenario, Stage, Upkeep, Workload
@@ -35,6 +36,7 @@ _HOMES = {
     "costs": ("count_tokens", "inference_cost", "maintenance_cost", "training_cost"),
     "errors": ("DataError", "PriceError", "ScenarioError"),
     "hosts": ("Dedicated", "PerToken", "Provisioned", "Rented"),
+    "plans.training": ("TrainingPlan", "plan_training"),
     "prices.book": ("PriceBook",),
     "quantities.requests": ("Part", "Size"),
     "scenario": ("Mix", "Option", "Scenario", "Stage", "Upkeep", "Workload"),
@@ -64,12 +66,14 @@ __all__ = [
     "ScenarioError",
     "Size",
     "Stage",
+    "TrainingPlan",
     "Upkeep",
     "Workload",
     "compare",
     "count_tokens",
     "inference_cost",
     "maintenance_cost",
+    "plan_training",
     "training_cost",
 ]
 

@@ -428,7 +428,7 @@ def test_check_names_the_first_mistake_of_each_file(command_line: Run, tmp_path:
     status, out, err = command_line("pricing", "check", mine)
     assert (status, out) == (2, "")
     gpus, labour = sorted(err.splitlines())
-    assert gpus.startswith("gpus.csv line 2: has 12 cells")
+    assert gpus.startswith("gpus.csv line 2: has 23 cells")
     assert labour == "labour.csv line 2: per_hour must be a number >= 0, got '$33'"
     status, out, err = command_line("pricing", "check", mine, "--json")
     assert (status, err) == (2, "")

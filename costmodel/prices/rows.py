@@ -100,10 +100,12 @@ def table_files(folder: Path) -> dict[Path, str]:
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder).as_posix()
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() != ".csv" or hidden or inside.startswith(OTHER_FOLDERS):
+        if path.suffix.lower() != ".csv" or hidden:
             continue
         if inside in single:
             found[path] = single[inside]
+        elif inside.startswith(OTHER_FOLDERS):
+            continue
         elif path.parent == folder / "inference" and path.suffix == ".csv":
             found[path] = "inference"
         else:
@@ -115,9 +117,14 @@ def table_files(folder: Path) -> dict[Path, str]:
 
 
 def read_layer(folder: Path, layer: int) -> dict[str, list[Record]]:
-    """Read every table of one folder; files of upper layers are named with their folder."""
+    """Read the tables of one folder; files of upper layers are named with their folder.
+
+    Tables that are read on demand stay empty: `read_table` reads them.
+    """
     records: dict[str, list[Record]] = {name: [] for name in TABLES}
     for path, name in table_files(folder).items():
+        if TABLES[name].on_demand:
+            continue
         label = path.relative_to(folder).as_posix()
         label = f"{folder.as_posix()}/{label}" if layer else label
         rows = read_file(TABLES[name], path, label)
@@ -135,6 +142,29 @@ def read_layer(folder: Path, layer: int) -> dict[str, list[Record]]:
         records[name] += rows
         _refuse_clashes(name, rows)
     return records
+
+
+def read_table(name: str, layers: Sequence[Path]) -> list[Record]:
+    """Read one table from every folder that has it; of rows with the same key the last stays.
+
+    Args:
+        name: A table of one file.
+        layers: Folders of tables, later ones laid over earlier ones; those that are no more
+            (the tables of a git revision) are left out.
+
+    Raises:
+        PriceError: At the first row that the table does not allow.
+    """
+    found: dict[tuple[object, ...], Record] = {}
+    for layer, folder in enumerate(layers):
+        path = folder / TABLES[name].path
+        if not path.is_file():
+            continue
+        label = f"{folder.as_posix()}/{TABLES[name].path}" if layer else TABLES[name].path
+        rows = read_file(TABLES[name], path, label)
+        _refuse_clashes(name, rows)
+        found |= {tuple(row[column] for column in TABLES[name].key): row for row in rows}
+    return list(found.values())
 
 
 def problems(folder: Path) -> list[str]:

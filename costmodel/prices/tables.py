@@ -25,6 +25,37 @@ MARKETS = (
     "marketplace",
     "dedicated",
 )
+# the words of measured training runs; a column left blank is not known
+TRAINING_WORDS: dict[str, tuple[str, ...]] = {
+    "method": ("pretrain", "full_sft", "lora", "qlora", "peft_other", "dpo", "ppo", "grpo"),
+    "layout": ("data-parallel", "sharded", "naive-pipeline"),
+    "compute_precision": ("bf16", "fp8", "fp4"),
+    "quantisation": ("nf4", "gptq", "torchao"),
+    "checkpointing": ("none", "selective", "full"),
+    "attention": ("flash2", "flash3-or-te", "flash-triton"),
+    "stack": ("hf", "hf-fused", "unsloth", "fsdp2-compile", "megatron"),
+    "loss_kernel": ("standard", "fused", "chunked"),
+    "offload": ("none", "params", "optimizer", "activations"),
+    "state_precision": ("frozen", "pure16", "mixed", "fp32"),
+    "optimizer_kind": ("adamw", "adamw-fused", "adam8bit", "adam8bit-in-backward"),
+    "lora_targets": ("qv", "qkvo", "all-linear"),
+}
+TRAINING_NUMBERS = (
+    "n_gpus",
+    "dp",
+    "tp",
+    "pp",
+    "cp",
+    "zero_stage",
+    "seq_len",
+    "micro_batch",
+    "grad_accum",
+    "global_batch",
+    "lora_rank",
+    "peak_seq_len",
+)
+MEMORY_BASES = ("allocated", "reserved", "device")
+PREDICTED = ("training", "memory", "serving")
 OBJECTIVES = ("sft", "dpo", "ppo", "grpo", "rft")
 METHODS = ("full", "lora", "qlora")
 RETIREMENT_KINDS = ("retired", "announced", "floor", "assumed")
@@ -53,6 +84,7 @@ class Table:
         dated: Whether rows hold from a date on.
         priced: Whether rows carry money: they have currency and kind of source.
         sourced: Whether rows are facts about the world: they have source and date.
+        on_demand: Whether the table is read only when something asks for it (`prices.specs`).
     """
 
     path: str
@@ -67,6 +99,7 @@ class Table:
     dated: bool = True
     priced: bool = True
     sourced: bool = True
+    on_demand: bool = False
 
     @cached_property
     def needed(self) -> tuple[str, ...]:
@@ -258,17 +291,147 @@ TABLES: dict[str, Table] = {
     "gpus": Table(
         "gpus.csv",
         key=("gpu",),
-        texts=("aliases", "vendor"),
+        texts=("aliases", "vendor", "architecture", "link_kind", "uncited"),
         numbers=(
             "memory_gb",
             "memory_bandwidth_tbs",
             "bf16_dense_tflops",
             "fp8_dense_tflops",
+            "fp4_dense_tflops",
+            "int8_dense_tops",
+            "mamf_bf16_tflops",
+            "mamf_fp8_tflops",
+            "link_gbs",
+            "domain_gpus",
+            "pcie_gbs",
             "tdp_w",
+            "year",
         ),
         required=("gpu", "memory_gb"),
         dated=False,
         priced=False,
+    ),
+    "open_models": Table(
+        "open_models.csv",
+        key=("model",),
+        texts=("aliases", "hf_id", "arch", "native_weights"),
+        numbers=(
+            "params_total",
+            "params_active",
+            "layers",
+            "hidden",
+            "heads",
+            "kv_heads",
+            "head_dim",
+            "v_head_dim",
+            "ffn_dim",
+            "mlp_mats",
+            "vocab",
+            "n_experts",
+            "top_k",
+            "moe_ffn",
+            "shared_ffn",
+            "n_moe_layers",
+            "n_dense_mlp_layers",
+            "expert_params",
+            "dense_params",
+            "mla_kv_rank",
+            "mla_rope_dim",
+            "mla_q_rank",
+            "mla_nope_dim",
+            "n_full_layers",
+            "n_swa_layers",
+            "swa_window",
+            "swa_kv_heads",
+            "swa_head_dim",
+            "swa_heads",
+            "n_linear_layers",
+            "lin_params",
+            "lin_state_elems",
+            "kv_elems_per_tok_full",
+            "kv_elems_per_tok_swa",
+            "moe_latent",
+            "attn_out_gate",
+        ),
+        words={"tied": YES_NO},
+        required=("model", "params_total", "params_active", "layers", "hidden", "heads", "vocab"),
+        dated=False,
+        priced=False,
+        on_demand=True,
+    ),
+    "stacks": Table(
+        "stacks.csv",
+        key=("tool",),
+        texts=("aliases",),
+        numbers=(
+            "lora_speed",
+            "lora_speed_low",
+            "lora_speed_high",
+            "qlora_speed",
+            "qlora_speed_low",
+            "qlora_speed_high",
+        ),
+        words={
+            **{name: TRAINING_WORDS[name] for name in ("stack", "loss_kernel", "attention")},
+            "full": YES_NO,
+            "lora": YES_NO,
+            "qlora": YES_NO,
+            "tensor_parallel": YES_NO,
+            "tensor_parallel_adapters": YES_NO,
+            "pipeline_parallel": YES_NO,
+        },
+        required=("tool", "stack", "loss_kernel", "attention"),
+        dated=False,
+        priced=False,
+        on_demand=True,
+    ),
+    "coefficients": Table(
+        "coefficients.csv",
+        key=("model", "name"),
+        texts=("unit", "error"),
+        numbers=("value", "n"),
+        dates=("fitted_on",),
+        words={"model": PREDICTED},
+        required=("model", "name", "value", "unit", "fitted_on"),
+        dated=False,
+        priced=False,
+        sourced=False,
+        on_demand=True,
+    ),
+    "training_benchmarks": Table(
+        "benchmarks/training.csv",
+        key=("row_id",),
+        texts=("source_id", "framework", "model", "gpu"),
+        numbers=(*TRAINING_NUMBERS, "tok_s_total"),
+        dates=("published",),
+        words=TRAINING_WORDS,
+        required=("row_id", "source_id", "method", "model", "stack", "tok_s_total"),
+        dated=False,
+        priced=False,
+        on_demand=True,
+    ),
+    "memory_benchmarks": Table(
+        "benchmarks/training_memory.csv",
+        key=("row_id",),
+        texts=("source_id", "framework", "model", "gpu"),
+        numbers=(*TRAINING_NUMBERS, "peak_mem_gb"),
+        dates=("published",),
+        words=TRAINING_WORDS | {"memory_basis": MEMORY_BASES},
+        required=("row_id", "source_id", "method", "model", "stack", "peak_mem_gb"),
+        dated=False,
+        priced=False,
+        on_demand=True,
+    ),
+    "rl_benchmarks": Table(
+        "benchmarks/rl.csv",
+        key=("row_id",),
+        texts=("source_id", "framework", "method", "model", "gpu", "compute_precision", "rl_mode"),
+        numbers=("n_gpus", "seq_len", "rl_tok_s_gpu", "sft_tok_s_gpu", "factor"),
+        dates=("published",),
+        required=("row_id", "source_id", "method", "model", "factor"),
+        dated=False,
+        priced=False,
+        on_demand=True,
     ),
 }
 

@@ -18,7 +18,11 @@ from costmodel.prices.tables import TABLES, read_file
 INFERENCE = "inference/example.csv"
 FILES = [
     INFERENCE,
-    *(table.path for table in TABLES.values() if "*" not in table.path and table.sourced),
+    *(
+        table.path
+        for table in TABLES.values()
+        if "*" not in table.path and table.sourced and not table.on_demand
+    ),
 ]
 
 

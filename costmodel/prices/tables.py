@@ -54,6 +54,12 @@ TRAINING_NUMBERS = (
     "lora_rank",
     "peak_seq_len",
 )
+SERVING_WORDS: dict[str, tuple[str, ...]] = {
+    "weights_prec": ("bf16", "fp16", "fp8", "fp8wo", "int8", "int4", "mxfp4", "nvfp4"),
+    "kv_prec": ("auto", "bf16", "fp16", "fp8", "int8"),
+    "mode": ("closed_loop", "static_batch", "static_max", "offline_max", "burst"),
+}
+SERVING_NUMBERS = ("n_gpus", "tp", "pp", "attn_dp", "ep", "isl", "osl", "concurrency")
 MEMORY_BASES = ("allocated", "reserved", "device")
 PREDICTED = ("training", "memory", "serving")
 OBJECTIVES = ("sft", "dpo", "ppo", "grpo", "rft")
@@ -408,6 +414,18 @@ TABLES: dict[str, Table] = {
         dates=("published",),
         words=TRAINING_WORDS | {"memory_basis": MEMORY_BASES},
         required=("row_id", "source_id", "method", "model", "stack", "peak_mem_gb"),
+        dated=False,
+        priced=False,
+        on_demand=True,
+    ),
+    "serving_benchmarks": Table(
+        "benchmarks/serving.csv",
+        key=("row_id",),
+        texts=("source_id", "engine", "engine_version", "model", "gpu"),
+        numbers=(*SERVING_NUMBERS, "out_tok_s", "ttft_ms", "tpot_ms"),
+        dates=("published",),
+        words=SERVING_WORDS,
+        required=("row_id", "source_id", "engine", "model", "gpu", "isl", "osl", "out_tok_s"),
         dated=False,
         priced=False,
         on_demand=True,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from costmodel.analysis.fit import plain
 from costmodel.errors import DataError
 from costmodel.machines.serving import Workpiece, workpiece
 from costmodel.months import Array
@@ -399,6 +400,21 @@ class Report:
         shown = ", ".join(f"{name} left out {e.median:.1%}" for name, e in self.left_out.items())
         return f"median: {shown}, fit {self.fitted.median:.1%}"
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the summary with the documented keys."""
+        return {
+            "model": "serving",
+            "n": self.n,
+            "fit": asdict(self.fitted),
+            **{f"left_out_by_{name}": asdict(found) for name, found in self.left_out.items()},
+            "parts": {
+                name: {group: asdict(found) for group, found in groups.items()}
+                for name, groups in self.parts.items()
+            },
+            "band_coverage": dict(self.covered),
+            "coefficients": self.coefficients,
+        }
+
     def records(self, fitted_on: date) -> list[dict[str, str]]:
         """Return the rows of `coefficients.csv`."""
         rows = []
@@ -408,7 +424,7 @@ class Report:
                 {
                     "model": "serving",
                     "name": name,
-                    "value": f"{value:.4f}".rstrip("0").rstrip("."),
+                    "value": plain(value),
                     "unit": prior.unit,
                     "n": str(self.n) if prior.spread else "",
                     "fitted_on": fitted_on.isoformat(),

@@ -7,14 +7,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from costmodel.analysis.measured import Cases, numbers, texts, training_cases
 from costmodel.costs import priced
 from costmodel.errors import CostModelError, DataError, nearest
+from costmodel.machines.serving import workpiece
 from costmodel.months import Array
 from costmodel.prices.book import PriceBook
+from costmodel.prices.specs import Specs
+from costmodel.quantities.training_memory import peak_gb
+from costmodel.quantities.training_speed import tokens_per_second
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,6 +82,7 @@ class Validation:
             "share_within_2x": float(np.mean((ratio >= 1 / TWICE) & (ratio <= TWICE)))
             if ratio.size
             else None,
+            "share_under_predicted": float(np.mean(ratio < 1.0)) if ratio.size else None,
             "warnings": list(self.warnings),
         }
 
@@ -234,3 +240,90 @@ def _retired(frame: pd.DataFrame, book: PriceBook) -> Iterator[str]:
         model = book.catalog.model(provider, name)
         if model.ends_for_certain and model.retires is not None and day >= model.retires:
             yield f"{provider}/{model.name} retired on {model.retires}: its last price is taken"
+
+
+class _Rows(NamedTuple):
+    """Rows that could be understood: their places, what was measured, and why others were not."""
+
+    rows: Any
+    measured: Array
+    skipped: tuple[tuple[int, str], ...]
+
+
+def _compared(
+    cases: pd.DataFrame, found: Cases | _Rows, predicted: Array, measured: str
+) -> Validation:
+    """Put predictions beside the measurements of the same rows."""
+    every = np.full(len(cases), np.nan)
+    every[found.rows] = predicted
+    known = np.isfinite(found.measured) & (found.measured > 0)
+    ratio = np.where(known, every / np.where(known, found.measured, 1.0), np.nan)
+    blank = int(np.sum(~known[found.rows]))
+    said = (f"{blank} rows have a prediction but no {measured} to compare with",) if blank else ()
+    return Validation(cases.assign(predicted=every, ratio=ratio), measured, found.skipped, said)
+
+
+def validate_training(cases: pd.DataFrame, specs: Specs, source: str = "cases") -> Validation:
+    """Predict the speed of training runs, from their settings alone.
+
+    Args:
+        cases: Columns of `benchmarks/training.csv`; further ones are passed through, missing or
+            blank ones are filled with what is usual.
+        specs: Shapes of models, GPUs and coefficients.
+        source: Name of the file, for messages.
+
+    Raises:
+        DataError: If there is no column `model`, `method` or `tok_s_total`.
+    """
+    _needs(cases, "tok_s_total", source)
+    found = training_cases(cases, specs, "tok_s_total", source)
+    speed = tokens_per_second(found.runs, specs.coefficients("training"))
+    return _compared(cases, found, speed, "tok_s_total")
+
+
+def validate_memory(cases: pd.DataFrame, specs: Specs, source: str = "cases") -> Validation:
+    """Predict the peak memory of training runs, from their settings alone.
+
+    Args:
+        cases: Columns of `benchmarks/training_memory.csv`; further ones are passed through,
+            missing or blank ones are filled with what is usual.
+        specs: Shapes of models, GPUs and coefficients.
+        source: Name of the file, for messages.
+
+    Raises:
+        DataError: If there is no column `model`, `method` or `peak_mem_gb`.
+    """
+    _needs(cases, "peak_mem_gb", source)
+    found = training_cases(cases, specs, "peak_mem_gb", source)
+    return _compared(cases, found, peak_gb(found.runs, specs.coefficients("memory")), "peak_mem_gb")
+
+
+def validate_serving(cases: pd.DataFrame, specs: Specs, source: str = "cases") -> Validation:
+    """Predict the throughput of replicas, from their settings alone.
+
+    Args:
+        cases: Columns of `benchmarks/serving.csv`; further ones are passed through, missing or
+            blank ones are filled with what is usual.
+        specs: Shapes of models, GPUs and coefficients.
+        source: Name of the file, for messages.
+
+    Raises:
+        DataError: If there is no column `model`, `gpu`, `isl`, `osl` or `out_tok_s`.
+    """
+    measured = "out_tok_s"
+    for name in ("model", "gpu", "isl", "osl", measured):
+        _needs(cases, name, source)
+    columns = {str(name): cases[name].tolist() for name in cases}
+    piece = workpiece(columns, specs)
+    speed = piece.speed(specs.coefficients("serving"))
+    lines = _lines(cases)
+    values, _ = numbers(texts(cases, measured))
+    skipped = tuple((lines[k], reason) for k, reason in piece.reasons)
+    found = _Rows(piece.rows, values, skipped)
+    return _compared(cases, found, speed.output_tokens_per_second, measured)
+
+
+def _needs(cases: pd.DataFrame, name: str, source: str) -> None:
+    if name not in cases:
+        message = f"{source}: needs a column {name}{nearest(name, cases.columns)}"
+        raise DataError(message)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import typer
 
-from costmodel.cli import lab, rates, scenarios, tables
+from costmodel.cli import lab, own, rates, scenarios, serving, tables
 from costmodel.cli.shell import BAD_INPUT, ClickError, app
 from costmodel.errors import CostModelError
 
 # each module registers its commands
-COMMANDS = (scenarios, rates, tables, lab)
+COMMANDS = (scenarios, rates, tables, own, serving, lab)
 
 
 def _fail(message: str) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from costmodel.errors import PriceError, nearest
 from costmodel.months import Array
@@ -194,14 +195,24 @@ class Specs:
 
     def model_columns(self, names: Iterable[str]) -> dict[str, Array]:
         """Return the number columns of models, one value per name; `tied` is 1 or 0."""
-        rows = [self.model(name) for name in names]
+        rows = _each(self.model, names)
         columns = _columns(rows, TABLES["open_models"].numbers)
         columns["tied"] = np.array([row["tied"] == "yes" for row in rows], float)
         return columns
 
     def gpu_columns(self, names: Iterable[str]) -> dict[str, Array]:
         """Return the number columns of GPUs, one value per name."""
-        return _columns([self.gpu(name) for name in names], TABLES["gpus"].numbers)
+        return _columns(_each(self.gpu, names), TABLES["gpus"].numbers)
+
+    def architectures(self, names: Iterable[str]) -> npt.NDArray[np.str_]:
+        """Return the generation of GPUs, one word per name."""
+        return np.array([row["architecture"] for row in _each(self.gpu, names)], str)
+
+
+def _each(find: Callable[[str], Record], names: Iterable[str]) -> list[Record]:
+    """Look up names, each once."""
+    known: dict[str, Record] = {}
+    return [known[name] if name in known else known.setdefault(name, find(name)) for name in names]
 
 
 def _columns(rows: Sequence[Mapping[str, object]], names: Iterable[str]) -> dict[str, Array]:

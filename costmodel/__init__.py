@@ -19,9 +19,10 @@ if TYPE_CHECKING:
         Rag,
     )
     from costmodel.bill import Bill
-    from costmodel.costs import inference_cost, maintenance_cost, training_cost
+    from costmodel.costs import inference_cost, maintenance_cost, plan_serving, training_cost
     from costmodel.errors import DataError, PriceError, ScenarioError
     from costmodel.hosts import Dedicated, PerToken, Provisioned, Rented
+    from costmodel.machines.fleet import ServingPlan
     from costmodel.prices.book import PriceBook
     from costmodel.quantities.requests import Part, Size
     from costmodel.scenario import Mix, Option, Scenario, Stage, Upkeep, Workload
@@ -32,9 +33,10 @@ _HOMES = {
     "analysis.compare": ("Comparison", "compare"),
     "approaches": ("FewShot", "FineTune", "LongContext", "PreferenceTune", "Prompting", "Rag"),
     "bill": ("Bill",),
-    "costs": ("inference_cost", "maintenance_cost", "training_cost"),
+    "costs": ("inference_cost", "maintenance_cost", "plan_serving", "training_cost"),
     "errors": ("DataError", "PriceError", "ScenarioError"),
     "hosts": ("Dedicated", "PerToken", "Provisioned", "Rented"),
+    "machines.fleet": ("ServingPlan",),
     "prices.book": ("PriceBook",),
     "quantities.requests": ("Part", "Size"),
     "scenario": ("Mix", "Option", "Scenario", "Stage", "Upkeep", "Workload"),
@@ -62,6 +64,7 @@ __all__ = [
     "Rented",
     "Scenario",
     "ScenarioError",
+    "ServingPlan",
     "Size",
     "Stage",
     "Upkeep",
@@ -69,6 +72,7 @@ __all__ = [
     "compare",
     "inference_cost",
     "maintenance_cost",
+    "plan_serving",
     "training_cost",
 ]
 

@@ -263,6 +263,7 @@ def workpiece(columns: Mapping[str, Any], specs: Specs) -> Workpiece:
         output_tokens=outputs,
         mode=np.array(mode, str),
         concurrency=number["concurrency"],
+        cached=np.zeros(reader.count),
     )
     reasons = tuple(sorted(reader.problems.items()))
     if not keep.size:

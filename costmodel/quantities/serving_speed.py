@@ -132,6 +132,7 @@ class Setups:
         input_tokens, output_tokens: Mean of a request. [token]
         mode: How requests come: one of `MODES`.
         concurrency: Requests in progress, nan = as many as fit. [1]
+        cached: Share of the prompt found in the prefix cache. [1]
     """
 
     engine: Words
@@ -145,6 +146,7 @@ class Setups:
     output_tokens: Array
     mode: Words
     concurrency: Array
+    cached: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -451,11 +453,18 @@ def _decode(
 
 def _prefill(shapes: Shapes, setups: Setups, m: _Machine, batch: Array, c: Coefficients) -> Array:
     """Return the time of the whole replica that reading one prompt takes."""
-    s, gpus, stages, inputs = shapes, setups.gpus, setups.stages, setups.input_tokens
+    s, gpus, stages = shapes, setups.gpus, setups.stages
+    inputs = setups.input_tokens * (1.0 - setups.cached)
     imbalance = np.where(setups.spread > 1, c["imbalance"], 1.0)
     body = np.maximum(s.dense_params - s.vocab * s.hidden, 0.0)
     active = s.moe_layers * s.top_k * s.expert_params
-    pairs = 2.0 * s.heads * (s.head_dim + s.v_head_dim) * _windowed(s, inputs / 2.0) * inputs
+    pairs = (
+        2.0
+        * s.heads
+        * (s.head_dim + s.v_head_dim)
+        * _windowed(s, setups.input_tokens - inputs / 2.0)
+        * inputs
+    )
     work = (
         2.0 * body * inputs / (gpus * m.dense_flops)
         + 2.0 * active * inputs * imbalance / (gpus * m.expert_flops)

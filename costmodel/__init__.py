@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from costmodel.costs import inference_cost, maintenance_cost, plan_serving, training_cost
     from costmodel.errors import DataError, PriceError, ScenarioError
     from costmodel.hosts import Dedicated, PerToken, Provisioned, Rented
-    from costmodel.machines.fleet import ServingPlan
+    from costmodel.plans.serving import ServingPlan
+    from costmodel.plans.training import TrainingPlan, plan_training
     from costmodel.prices.book import PriceBook
     from costmodel.quantities.requests import Part, Size
     from costmodel.scenario import Mix, Option, Scenario, Stage, Upkeep, Workload
@@ -36,7 +37,8 @@ _HOMES = {
     "costs": ("inference_cost", "maintenance_cost", "plan_serving", "training_cost"),
     "errors": ("DataError", "PriceError", "ScenarioError"),
     "hosts": ("Dedicated", "PerToken", "Provisioned", "Rented"),
-    "machines.fleet": ("ServingPlan",),
+    "plans.serving": ("ServingPlan",),
+    "plans.training": ("TrainingPlan", "plan_training"),
     "prices.book": ("PriceBook",),
     "quantities.requests": ("Part", "Size"),
     "scenario": ("Mix", "Option", "Scenario", "Stage", "Upkeep", "Workload"),
@@ -67,12 +69,14 @@ __all__ = [
     "ServingPlan",
     "Size",
     "Stage",
+    "TrainingPlan",
     "Upkeep",
     "Workload",
     "compare",
     "inference_cost",
     "maintenance_cost",
     "plan_serving",
+    "plan_training",
     "training_cost",
 ]
 

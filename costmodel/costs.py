@@ -24,10 +24,10 @@ from costmodel.hosts import (
     check_examples,
     hosted_training,
 )
-from costmodel.machines import rental
-from costmodel.machines.fleet import Load, Policy, ServingPlan
-from costmodel.machines.fleet import plan as plan_fleet
 from costmodel.months import Array, Months, as_date
+from costmodel.plans import rental
+from costmodel.plans.serving import Load, Policy, ServingPlan
+from costmodel.plans.serving import plan as plan_fleet
 from costmodel.prices.book import PriceBook, default_layers, in_row
 from costmodel.prices.specs import Specs
 from costmodel.quantities.volumes import request_mtok

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from costmodel.analysis.fit import plain
 from costmodel.errors import DataError
-from costmodel.machines.serving import Workpiece, workpiece
 from costmodel.months import Array
+from costmodel.plans.serving_rows import Workpiece, workpiece
 from costmodel.prices.specs import Specs
 from costmodel.quantities.serving_speed import regimes
 

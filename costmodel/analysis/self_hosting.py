@@ -11,8 +11,8 @@ from typing import Any
 from costmodel.analysis.validate import read_cases
 from costmodel.costs import inference_cost, plan_serving
 from costmodel.errors import CostModelError, DataError, PriceError
-from costmodel.machines import rental
-from costmodel.machines.fleet import ServingPlan
+from costmodel.plans import rental
+from costmodel.plans.serving import ServingPlan
 from costmodel.prices.specs import Specs
 
 TOKENS_PER_MTOK = 1e6

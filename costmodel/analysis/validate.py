@@ -14,8 +14,8 @@ import numpy as np
 from costmodel.analysis.measured import Cases, numbers, texts, training_cases
 from costmodel.costs import priced
 from costmodel.errors import CostModelError, DataError, nearest
-from costmodel.machines.serving import workpiece
 from costmodel.months import Array
+from costmodel.plans.serving_rows import workpiece
 from costmodel.prices.book import PriceBook
 from costmodel.prices.specs import Specs
 from costmodel.quantities.training_memory import peak_gb

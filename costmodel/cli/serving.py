@@ -33,7 +33,7 @@ from costmodel.cli.shell import (
 if TYPE_CHECKING:
     from costmodel.analysis.fit_serving import Errors
     from costmodel.analysis.self_hosting import Choice
-    from costmodel.machines.fleet import ServingPlan
+    from costmodel.plans.serving import ServingPlan
 
 
 @validate_app.command("serving")

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from costmodel.errors import DataError, ScenarioError, nearest
-from costmodel.machines.serving import (
+from costmodel.months import Array
+from costmodel.plans.serving_rows import (
     COLUMNS,
     DEFAULT_ENGINE,
     PRECISION_NAMES,
@@ -23,7 +24,6 @@ from costmodel.machines.serving import (
     taken,
     workpiece,
 )
-from costmodel.months import Array
 from costmodel.prices.specs import Specs
 from costmodel.prices.tables import Record
 from costmodel.quantities import load as loads

@@ -1,1 +1,0 @@
-"""Models on GPUs of one's own: from rows of the tables to predictions and plans."""

@@ -1,0 +1,1 @@
+"""Plans for own GPUs: how many, how set up, how fast, how sure."""

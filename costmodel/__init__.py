@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from costmodel.bill import Bill
     from costmodel.costs import inference_cost, maintenance_cost, plan_serving, training_cost
     from costmodel.errors import DataError, PriceError, ScenarioError
-    from costmodel.hosts import Dedicated, PerToken, Provisioned, Rented
+    from costmodel.hosts import Dedicated, Owned, PerToken, Provisioned, Rented
     from costmodel.plans.serving import ServingPlan
     from costmodel.plans.training import TrainingPlan, plan_training
     from costmodel.prices.book import PriceBook
@@ -36,7 +36,7 @@ _HOMES = {
     "bill": ("Bill",),
     "costs": ("inference_cost", "maintenance_cost", "plan_serving", "training_cost"),
     "errors": ("DataError", "PriceError", "ScenarioError"),
-    "hosts": ("Dedicated", "PerToken", "Provisioned", "Rented"),
+    "hosts": ("Dedicated", "Owned", "PerToken", "Provisioned", "Rented"),
     "plans.serving": ("ServingPlan",),
     "plans.training": ("TrainingPlan", "plan_training"),
     "prices.book": ("PriceBook",),
@@ -55,6 +55,7 @@ __all__ = [
     "LongContext",
     "Mix",
     "Option",
+    "Owned",
     "Part",
     "PerToken",
     "PreferenceTune",

@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from costmodel.errors import PriceError, nearest
-from costmodel.prices.meters import RETRIEVAL_UNITS, STORAGE_UNITS, TOKEN_COLUMNS, TRAINING_UNITS
+from costmodel.prices.meters import (
+    INFRASTRUCTURE_ITEMS,
+    RETRIEVAL_UNITS,
+    STORAGE_UNITS,
+    TOKEN_COLUMNS,
+    TRAINING_UNITS,
+)
 
 MODES = ("standard", "batch", "flex", "priority", "developer", "fast")
 MARKETS = (
@@ -208,6 +214,13 @@ TABLES: dict[str, Table] = {
         ),
         words={"market": MARKETS},
         required=("provider", "instance", "gpu", "gpu_count", "market", "price_per_hour"),
+    ),
+    "infrastructure": Table(
+        "infrastructure.csv",
+        key=("provider", "item", "gpu", "region"),
+        numbers=("price", "low", "high", "load_kw", "idle_kw", "provisioned_kw"),
+        words={"item": tuple(INFRASTRUCTURE_ITEMS)},
+        required=("provider", "item", "price"),
     ),
     "labour": Table(
         "labour.csv",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from costmodel.cli import own
 from costmodel.cli.shell import (
     Json,
     On,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from costmodel.analysis.market import Job
     from costmodel.prices.book import PriceBook
     from costmodel.prices.rows import PriceRow
+
+OWN = "own"  # in place of a provider: own or rented GPUs
 
 
 @app.command()
@@ -195,14 +198,83 @@ def train(
     hours: Annotated[float | None, count("--hours", "Length of a job billed by time.")] = None,
     mode: Annotated[str, typer.Option(help="standard or developer.")] = "standard",
     region: Annotated[str, typer.Option(help="As in the tables.")] = "",
+    gpu: Annotated[str | None, typer.Option(help="own: GPU; all for rent if left out.")] = None,
+    gpus: Annotated[int | None, typer.Option(help="own: GPUs; searched if left out.")] = None,
+    stack: Annotated[str | None, typer.Option(help="own: tool, e.g. Axolotl, Unsloth.")] = None,
+    sequence: Annotated[
+        float | None, count("--sequence", "own: tokens of a sequence, 2048.")
+    ] = None,
+    aim: Annotated[str | None, typer.Option(help="own: cheapest, fastest or fewest.")] = None,
+    precision: Annotated[str | None, typer.Option(help="own: bf16, fp8 or fp4.")] = None,
+    tensor_parallel: Annotated[
+        int | None, typer.Option(help="own: GPUs that share a layer.")
+    ] = None,
+    market: Annotated[str | None, typer.Option(help="own: market of the rent.")] = None,
+    startup_hours: Annotated[
+        float | None, count("--startup-hours", "own: loading, compiling, saving, 0.2.")
+    ] = None,
+    evaluation_hours: Annotated[
+        float | None, count("--evaluation-hours", "own: evaluation in the run, 0.")
+    ] = None,
+    failed_share: Annotated[
+        float | None, count("--failed-share", "own: runs that fail over those that do not, 0.07.")
+    ] = None,
     on: On = None,
     json_: Json = False,  # noqa: FBT002
     prices: Prices = None,
 ) -> None:
-    """Price training jobs at a provider; without one, at all that take the job today."""
+    """Price training jobs at a provider; without one, at all that take the job today.
+
+    `train own MODEL` plans the job on own or rented GPUs instead.
+    """
     from costmodel import costs
     from costmodel.prices.tables import OBJECTIVES
 
+    wishes = {
+        "stack": stack,
+        "sequence_length": sequence,
+        "precision": precision,
+        "tensor_parallel": tensor_parallel,
+        "startup_hours": startup_hours,
+        "evaluation_hours": evaluation_hours,
+        "failed_share": failed_share,
+    }
+    machine = {"gpu": gpu, "gpus": gpus, "aim": aim, "market": market}
+    if provider == OWN:
+        hosted = {
+            "--hours": hours,
+            "--mode": None if mode == "standard" else mode,
+            "--region": region or None,
+            "--validation-tokens": validation_tokens or None,
+            "--evaluations": evaluations or None,
+            "--requests": requests or None,
+        }
+        given = [name for name, value in hosted.items() if value is not None]
+        if given:
+            message = f"{given[0]} is for tuning at a provider, not for own GPUs"
+            raise typer.BadParameter(message)
+        if tokens is None and examples is not None and example_tokens is not None:
+            tokens = examples * example_tokens
+        if model is None or tokens is None:
+            message = "give MODEL and --tokens, or --examples and --example-tokens"
+            raise typer.BadParameter(message)
+        known = {name: value for name, value in wishes.items() if value is not None}
+        own.train(
+            model,
+            tokens * runs * (1.0 if epochs is None else epochs),
+            objective,
+            method,
+            known,
+            machine,
+            on=costs.today() if on is None else on,
+            prices=prices,
+            as_json=json_,
+        )
+        return
+    extra = [name for name, value in {**wishes, **machine}.items() if value is not None]
+    if extra:
+        message = f"--{extra[0].replace('_', '-')} is for own GPUs: costmodel train own MODEL"
+        raise typer.BadParameter(message.replace("--sequence-length", "--sequence"))
     if objective not in OBJECTIVES:
         message = f"unknown objective {objective!r}{nearest(objective, OBJECTIVES)}"
         raise typer.BadParameter(message)

@@ -9,7 +9,6 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from costmodel.errors import PriceError, nearest
 from costmodel.months import Array
@@ -31,6 +30,8 @@ WAYS = (1, 2, 4, 8)  # of tensor and pipeline parallelism
 USABLE = 1.05  # 10^9 byte per GB on the label (which counts 2^30), without what the driver takes
 HEADROOM = 1.12  # of the predicted peak that must be free
 BATCH = 32  # sequences of a step, where one micro-batch of all GPUs is not more
+# accelerators on which none of the stacks runs
+OTHER_SOFTWARE = ("tpu", "trainium", "inferentia", "rubin", "cdna5")
 # architectures of which runs were measured
 MEASURED = ("ampere", "hopper", "blackwell", "ada")
 # 90 % instead of 80 % of measurements, where nothing near was measured
@@ -211,58 +212,76 @@ def plan_on(
     gpus = [specs.gpu(name) for name, _ in machines]
     for row, (_, count) in zip(gpus, machines, strict=True):
         _check_machine(row, count, job)
-    # what was asked for, then larger numbers in case nothing fits
-    grids = [
-        _grid(job, tool, (count,) if count else GPU_COUNTS)
-        + _grid(job, tool, [n for n in (*GPU_COUNTS, *MORE_GPUS) if n > (count or GPU_COUNTS[-1])])
-        for _, count in machines
+    asked = _searched(
+        shape, gpus, [(c,) if c else GPU_COUNTS for _, c in machines], job, tool, specs
+    )
+    found = [_chosen(*part, aim) for part in asked]
+    # larger numbers only where nothing fits
+    lost = [k for k, (_, _, free) in enumerate(asked) if not free.any()]
+    larger = [
+        [n for n in (*GPU_COUNTS, *MORE_GPUS) if n > (machines[k][1] or GPU_COUNTS[-1])]
+        for k in lost
     ]
-    which = np.repeat(np.arange(len(machines)), [len(grid) for grid in grids])
+    more = _searched(shape, [gpus[k] for k in lost], larger, job, tool, specs) if lost else []
+    needed = [0] * len(machines)
+    for k, (runs, rates, free) in zip(lost, more, strict=True):
+        if free.any():
+            needed[k] = int(runs[0].gpus[free].min())
+            if machines[k][1] is None:
+                least = free & (runs[0].gpus == needed[k])
+                asked[k], needed[k] = (runs, rates, least), 0
+                found[k] = _chosen(*asked[k], aim)
+    return [
+        _plan(shape, gpus[k], tool, job, asked[k], found[k], needed[k], specs)
+        for k in range(len(machines))
+    ]
+
+
+Part = tuple[tuple[Runs, Array], Array, Flags]
+
+
+def _searched(
+    shape: Record,
+    gpus: Sequence[Record],
+    counts: Sequence[Sequence[int]],
+    job: Job,
+    tool: Record,
+    specs: Specs,
+) -> list[Part]:
+    """Return settings and memory, speed, and what fits, for each GPU."""
+    grids = [_grid(job, tool, numbers) for numbers in counts]
+    ends = np.cumsum([0, *map(len, grids)])
+    which = np.repeat(np.arange(len(gpus)), [len(grid) for grid in grids])
     settings = [setting for grid in grids for setting in grid]
-    runs = _runs(shape, [gpus[k] for k in which], settings, job, tool, specs)
+    if not settings:
+        message = "no setting is left to search; ask for fewer restrictions"
+        raise PriceError(message)
+    runs = _runs(shape, [gpus[k] for k in which.tolist()], settings, job, tool, specs)
     speed = tokens_per_second(runs, specs.coefficients("training"))
     memory = _memory(runs, job, specs)
-    result = []
-    for k, (row, (_, count)) in enumerate(zip(gpus, machines, strict=True)):
-        mine = np.flatnonzero(which == k)
-        asked = runs.gpus[mine] <= (count or GPU_COUNTS[-1])
+    parts: list[Part] = []
+    for k, row in enumerate(gpus):
+        mine = slice(int(ends[k]), int(ends[k + 1]))
+        own = runs.take(np.arange(mine.start, mine.stop))
         free = memory[mine] * HEADROOM <= row["memory_gb"] * USABLE
-        chosen, needed = _chosen(runs, mine, speed, memory, free, asked, aim, searched=not count)
-        result.append(_plan(shape, row, tool, job, runs, chosen, speed, memory, needed, specs))
-    return result
+        parts.append(((own, memory[mine]), speed[mine], free))
+    return parts
 
 
-def _chosen(
-    runs: Runs,
-    mine: npt.NDArray[np.intp],
-    speed: Array,
-    memory: Array,
-    free: Flags,
-    asked: Flags,
-    aim: str,
-    *,
-    searched: bool,
-) -> tuple[int, int]:
-    """Return the best setting, and the GPUs that would be needed if those asked for do not do."""
-    good = mine[free & asked]
-    needed = 0
+def _chosen(setting: tuple[Runs, Array], speed: Array, free: Flags, aim: str) -> int:
+    """Return the best setting that fits, or the one that comes nearest to it."""
+    runs, memory = setting
+    good = np.flatnonzero(free)
     if not good.size:
-        larger = mine[free]
-        needed = int(runs.gpus[larger].min()) if larger.size else 0
-        if searched and needed:
-            good = larger[runs.gpus[larger] == needed]
-            needed = 0
-    if not good.size:
-        rest = mine[asked]
-        return int(rest[np.argmin(memory[rest])]), needed
+        return int(np.argmin(memory))
     count = runs.gpus[good]
-    per_gpu = count / speed[good]
+    per_gpu = np.round(np.log(count / speed[good]), 3)
     order = {
-        "cheapest": (1.0 / speed[good], count, np.round(np.log(per_gpu), 3)),
+        "cheapest": (1.0 / speed[good], count, per_gpu),
         "fastest": (count, 1.0 / speed[good]),
         "fewest": (1.0 / speed[good], count),
     }[aim]
-    return int(good[np.lexsort(order)[0]]), needed
+    return int(good[np.lexsort(order)[0]])
 
 
 def checked(job: Job, specs: Specs) -> Record:
@@ -315,6 +334,9 @@ def _check_machine(row: Record, count: int | None, job: Job) -> None:
     """Refuse precisions that a GPU does not have and numbers that no node has."""
     if math.isnan(row["bf16_dense_tflops"]) or math.isnan(row["memory_bandwidth_tbs"]):
         message = f"gpus.csv does not say how fast {row['gpu']} is"
+        raise PriceError(message)
+    if row["architecture"] in OTHER_SOFTWARE:
+        message = f"none of the tools of stacks.csv was seen to train on {row['gpu']}"
         raise PriceError(message)
     if job.precision in ("fp8", "fp4") and math.isnan(row[f"{job.precision}_dense_tflops"]):
         message = f"{row['gpu']} ({row['architecture']}) computes no {job.precision}; take bf16" + (
@@ -440,13 +462,12 @@ def _plan(
     gpu: Record,
     tool: Record,
     job: Job,
-    runs: Runs,
+    part: Part,
     k: int,
-    speed: Array,
-    memory: Array,
     needed: int,
     specs: Specs,
 ) -> TrainingPlan:
+    (runs, memory), speed, _ = part
     one = runs.take([k])
     kind = str(kinds(one)[0])
     low, high = band(specs, "training", kind, tool, job.method)

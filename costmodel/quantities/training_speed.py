@@ -71,11 +71,10 @@ PRIORS: dict[str, Prior] = {
     "unsloth_qlora": Prior(1.5, 0.0, "1", "speed of Unsloth over hf, QLoRA: published comparisons"),
     "unsloth_full": Prior(1.1, 0.0, "1", "speed of Unsloth over hf, full tuning: fused kernels"),
     "dpo": Prior(1.7, 0.0, "1", "time of DPO beyond its arithmetic: padding, no packing"),
-    "rl": Prior(4.9, 0.3, "1", "time of PPO and GRPO over plain tuning, dense models"),
-    "rl_moe": Prior(8.0, 0.4, "1", "the same for 30B parameters in experts"),
-    "rl_moe_size": Prior(0.5, 0.3, "1", "its growth: power of the parameters over 30B"),
+    "rl": Prior(4.5, 0.0, "1", "time of PPO and GRPO over plain tuning, dense: mean of rl.csv"),
+    "rl_moe": Prior(2.7, 0.0, "1", "the same for 30B parameters in experts"),
+    "rl_moe_size": Prior(0.33, 0.0, "1", "its growth: power of the parameters over 30B"),
 }
-RL_COEFFICIENTS = ("rl", "rl_moe", "rl_moe_size")
 
 
 def passes(runs: Runs) -> Array:

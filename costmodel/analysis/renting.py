@@ -1,0 +1,184 @@
+"""What training on rented GPUs costs: every machine for rent, with the plan that runs on it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from typing import Any
+
+from costmodel.bill import extend
+from costmodel.errors import PriceError, nearest
+from costmodel.plans.training import (
+    GPU_COUNTS,
+    HEADROOM,
+    OTHER_SOFTWARE,
+    Job,
+    TrainingPlan,
+    plan_on,
+)
+from costmodel.prices.book import PriceBook
+from costmodel.prices.rows import PriceRow
+from costmodel.prices.specs import Specs
+from costmodel.prices.tables import MARKETS
+from costmodel.quantities.volumes import SECONDS_PER_HOUR
+
+NODE = GPU_COUNTS[-1]
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A plan on machines that someone rents out. Costs in US$."""
+
+    plan: TrainingPlan = field(repr=False)
+    provider: str
+    instance: str
+    instances: int
+    gpus_rented: int
+    region: str
+    market: str
+    usd_per_hour: float
+    usd: float
+    usd_low: float
+    usd_high: float
+    file: str
+    line: int
+    source: str
+    verified_on: date
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the offer and its plan with the documented keys."""
+        return {**asdict(self), "verified_on": self.verified_on.isoformat()}
+
+
+def does_not_fit(plan: TrainingPlan) -> str:
+    """Say what is missing, and how many GPUs would do."""
+    message = (
+        f"{plan.model} does not fit {plan.gpus} {plan.gpu} with {plan.tool}: a GPU needs "
+        f"{plan.memory_gb * HEADROOM:,.0f} GB and has {plan.capacity_gb:,.0f}, "
+        f"{plan.short_gb:,.0f} GB short"
+    )
+    if plan.gpus_needed:
+        return f"{message}; it fits {plan.gpus_needed}"
+    return f"{message}; no number of them up to 1,024 does"
+
+
+def rented(
+    model: str,
+    job: Job,
+    book: PriceBook,
+    specs: Specs,
+    *,
+    on: date,
+    market: str = "on_demand",
+    gpus: int | None = None,
+    aim: str = "cheapest",
+    only: str = "",
+) -> list[Offer]:
+    """Plan a training job on every machine for rent, cheapest first.
+
+    Args:
+        model: Open-weight model, by any of its names.
+        job: What is to be trained.
+        book: The prices.
+        specs: Shapes of models, GPUs and coefficients.
+        on: Day of the prices.
+        market: As in `gpu_rental.csv`.
+        gpus: GPUs of the run; None = those of the machine, or as many as it takes.
+        aim: cheapest | fastest | fewest.
+        only: A GPU; blank = all.
+
+    Raises:
+        PriceError: If there is no such market, or nothing that is for rent fits.
+    """
+    if market not in MARKETS:
+        message = f"unknown market {market!r}{nearest(market, MARKETS)}"
+        raise PriceError(message)
+    rows = [
+        (number, row)
+        for number, row in enumerate(book.at(on).rows)
+        if row.key.table == "gpu_rental" and row.key.mode == market
+    ]
+    prices = book.at(on)
+    known = {name: specs.gpu(name) for name in {str(row.facts["gpu"]) for _, row in rows}}
+    usable = [
+        (number, row, count)
+        for number, row in rows
+        if (count := _planned(row, gpus))
+        and (not only or row.facts["gpu"] == only)
+        and not math.isnan(known[str(row.facts["gpu"])]["bf16_dense_tflops"])
+        and known[str(row.facts["gpu"])]["architecture"] not in OTHER_SOFTWARE
+        and (
+            job.precision in ("", "bf16") or _computes(known[str(row.facts["gpu"])], job.precision)
+        )
+    ]
+    machines = sorted({(str(row.facts["gpu"]), count) for _, row, count in usable})
+    if not machines:
+        if only:
+            return []
+        asked = f"{gpus} GPUs together" if gpus else "GPUs that can train"
+        message = f"nobody rents out {asked} as {market!r} on {on}"
+        raise PriceError(message)
+    plans = dict(zip(machines, plan_on(model, machines, job, aim=aim, specs=specs), strict=True))
+    if gpus is None:
+        # machines of a whole node can be joined
+        more = [
+            (gpu, plan.gpus_needed)
+            for (gpu, count), plan in plans.items()
+            if not plan.fits and plan.gpus_needed and count >= NODE
+        ]
+        joined = plan_on(model, more, job, aim=aim, specs=specs) if more else []
+        for (gpu, _), plan in zip(more, joined, strict=True):
+            plans |= {key: plan for key in plans if key[0] == gpu and key[1] >= NODE}
+    offers = [
+        _offer(plans[str(row.facts["gpu"]), count], row, prices.unit_usd(number, "instance_hour"))
+        for number, row, count in usable
+        if plans[str(row.facts["gpu"]), count].fits
+    ]
+    if not offers and not only:
+        least = min(plans.values(), key=lambda plan: plan.short_gb)
+        raise PriceError(does_not_fit(least))
+    return sorted(offers, key=lambda offer: (offer.usd, offer.provider, offer.instance))
+
+
+def _computes(gpu: dict[str, Any], precision: str) -> bool:
+    return bool(gpu[f"{precision}_dense_tflops"] > 0)
+
+
+def _planned(row: PriceRow, gpus: int | None) -> int:
+    """Return the GPUs to plan with on a machine, 0 if it does not do."""
+    count = float(row.facts["gpu_count"])
+    if count < 1:
+        return 0
+    if gpus is None:
+        return min(int(count), NODE)
+    return gpus if count >= min(gpus, NODE) else 0
+
+
+def _offer(plan: TrainingPlan, row: PriceRow, usd_per_hour: float) -> Offer:
+    count = int(row.facts["gpu_count"])
+    instances = math.ceil(plan.gpus / count)
+    step = row.facts["billing_granularity_s"]
+    step = 1.0 if math.isnan(step) or step <= 0 else float(step)
+
+    def usd(hours: float) -> float:
+        billed = math.ceil(hours * SECONDS_PER_HOUR / step) * step / SECONDS_PER_HOUR
+        return float(extend(billed * instances, usd_per_hour))
+
+    return Offer(
+        plan=plan,
+        provider=row.key.provider,
+        instance=row.key.sku,
+        instances=instances,
+        gpus_rented=instances * count,
+        region=row.key.region,
+        market=row.key.mode,
+        usd_per_hour=usd_per_hour,
+        usd=usd(plan.hours),
+        usd_low=usd(plan.hours_low),
+        usd_high=usd(plan.hours_high),
+        file=row.file,
+        line=row.line,
+        source=row.source,
+        verified_on=row.verified_on,
+    )

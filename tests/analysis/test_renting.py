@@ -1,0 +1,63 @@
+"""Rented machines: whole instances for whole hours, cheapest first, each with its price row."""
+
+from __future__ import annotations
+
+import csv
+import time
+from datetime import date
+
+import pytest
+
+import costmodel as cm
+from costmodel.analysis.renting import rented
+from costmodel.plans.training import Job
+from costmodel.prices.book import shipped_dir
+from costmodel.prices.specs import shipped_specs
+
+SPECS, BOOK = shipped_specs(), cm.PriceBook.read()
+ON = date(2026, 11, 21)
+LORA = Job(20e6, method="lora")
+
+
+def test_the_cost_is_hours_times_the_price_of_the_row() -> None:
+    offers = rented("Llama-3.1-8B", LORA, BOOK, SPECS, on=ON)
+    with (shipped_dir() / "gpu_rental.csv").open(encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    for offer in offers[:20]:
+        row = lines[offer.line - 2]
+        assert (row["provider"], row["instance"]) == (offer.provider, offer.instance)
+        assert offer.usd_per_hour == pytest.approx(float(row["price_per_hour"]))
+        assert offer.usd >= offer.plan.hours * offer.usd_per_hour * offer.instances * 0.999
+        assert offer.gpus_rented >= offer.plan.gpus
+
+
+def test_the_cheapest_comes_first() -> None:
+    offers = rented("Llama-3.1-8B", LORA, BOOK, SPECS, on=ON)
+    assert [offer.usd for offer in offers] == sorted(offer.usd for offer in offers)
+    assert all(offer.usd_low <= offer.usd <= offer.usd_high for offer in offers)
+    assert all(offer.plan.fits for offer in offers)
+    assert len({offer.plan.gpu for offer in offers}) > 15
+
+
+def test_a_model_that_needs_two_nodes_is_planned_on_two() -> None:
+    offers = rented("Llama-3.1-70B", Job(20e6, method="full"), BOOK, SPECS, on=ON)
+    joined = [offer for offer in offers if offer.plan.gpu == "H100-SXM"]
+    assert joined
+    assert all(o.plan.gpus >= 16 and o.instances * 8 == o.plan.gpus for o in joined)
+
+
+def test_a_search_over_all_machines_takes_half_a_second() -> None:
+    rented("Llama-3.1-8B", LORA, BOOK, SPECS, on=ON)
+    start = time.perf_counter()
+    rented("Llama-3.1-70B", LORA, BOOK, SPECS, on=ON)
+    assert time.perf_counter() - start < 0.5
+
+
+def test_an_unknown_market_is_refused() -> None:
+    with pytest.raises(cm.PriceError, match="unknown market 'on_demnd'; did you mean 'on_demand'"):
+        rented("Llama-3.1-8B", LORA, BOOK, SPECS, on=ON, market="on_demnd")
+
+
+def test_what_fits_no_machine_says_what_is_short() -> None:
+    with pytest.raises(cm.PriceError, match=r"GB short; it fits \d+"):
+        rented("DeepSeek-V3", Job(1e6, method="full"), BOOK, SPECS, on=ON, gpus=8)

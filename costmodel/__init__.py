@@ -19,7 +19,13 @@ if TYPE_CHECKING:
         Rag,
     )
     from costmodel.bill import Bill
-    from costmodel.costs import inference_cost, maintenance_cost, plan_serving, training_cost
+    from costmodel.costs import (
+        count_tokens,
+        inference_cost,
+        maintenance_cost,
+        plan_serving,
+        training_cost,
+    )
     from costmodel.errors import DataError, PriceError, ScenarioError
     from costmodel.hosts import Dedicated, Owned, PerToken, Provisioned, Rented
     from costmodel.plans.serving import ServingPlan
@@ -34,7 +40,13 @@ _HOMES = {
     "analysis.compare": ("Comparison", "compare"),
     "approaches": ("FewShot", "FineTune", "LongContext", "PreferenceTune", "Prompting", "Rag"),
     "bill": ("Bill",),
-    "costs": ("inference_cost", "maintenance_cost", "plan_serving", "training_cost"),
+    "costs": (
+        "count_tokens",
+        "inference_cost",
+        "maintenance_cost",
+        "plan_serving",
+        "training_cost",
+    ),
     "errors": ("DataError", "PriceError", "ScenarioError"),
     "hosts": ("Dedicated", "Owned", "PerToken", "Provisioned", "Rented"),
     "plans.serving": ("ServingPlan",),
@@ -74,6 +86,7 @@ __all__ = [
     "Upkeep",
     "Workload",
     "compare",
+    "count_tokens",
     "inference_cost",
     "maintenance_cost",
     "plan_serving",

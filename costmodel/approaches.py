@@ -113,6 +113,21 @@ def person_hours(
     return measure(line, formula, occasions=occasion.times, **inputs)
 
 
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """What was counted in files that a scenario names.
+
+    Attributes:
+        said: Files, how much they hold, and how it was counted: an assumption that is shown.
+        size: Lengths of the examples, in the workload's encoding; None = as stated. [token]
+        chunks: Chunks of the documents; None where there are none. [1]
+    """
+
+    said: str
+    size: Size | None = None
+    chunks: float | None = None
+
+
 def assumed(default: T) -> T:
     """Make a field whose default is a guess of ours, listed when it was not replaced."""
     made: T = field(default=default, metadata={"assumed": True})
@@ -125,6 +140,7 @@ class Approach:
 
     Attributes:
         shared: Whether several tasks share it: one index, one tuned model for all of them.
+        counted: What was counted in its files.
         stated: Fields that a scenario file states, be it the default.
     """
 
@@ -133,6 +149,7 @@ class Approach:
     tunes: ClassVar[bool] = False
 
     shared: bool = field(default=False, kw_only=True)
+    counted: Counted | None = field(default=None, kw_only=True, compare=False, repr=False)
     stated: frozenset[str] = field(default=frozenset(), kw_only=True, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -275,6 +292,7 @@ class Rag(Approach):
         top_k: Chunks retrieved for each request.
         context_cv: Its standard deviation over mean. [1]
         corpus_tokens: Tokens of the documents. [token]
+        corpus: The documents themselves, e.g. "docs/*.md", in place of their tokens.
         monthly_churn: Share of the corpus that changes in a month. [1/month]
         chunk_tokens, overlap: Size of a chunk, and share of it that repeats the one before.
         embedding, store: Products of retrieval.csv, `provider/product`.
@@ -308,6 +326,7 @@ class Rag(Approach):
     migration_hours: Numeric = assumed(16.0)
     curation_hours_per_month: Numeric = assumed(4.0)
     role: str = "software_engineer"
+    corpus: str = ""
 
     def reshape(self, request: Request) -> Request:
         """Put the passages before the history; they differ from request to request."""
@@ -390,7 +409,11 @@ class Rag(Approach):
         if math.isnan(dimensions):
             message = f"retrieval.csv gives no dimensions for {self.embedding!r}: fill them in"
             raise PriceError(message)
-        records = retrieval.records_stored(self.corpus_tokens, self.chunk_tokens, self.overlap)
+        records: Numeric
+        if self.counted is not None and self.counted.chunks is not None:
+            records = self.counted.chunks
+        else:
+            records = retrieval.records_stored(self.corpus_tokens, self.chunk_tokens, self.overlap)
         return {
             "records": records,
             "dimensions": dimensions,
@@ -464,6 +487,8 @@ class Tune(Approach, ABC):
 
     Attributes:
         examples: Examples in the training set.
+        dataset: File of examples: their lengths, and their number where `examples` is not stated.
+        validation: File of the validation set, in place of `validation_share`.
         objective: sft | dpo | ppo | grpo | rft.
         method: full | lora | qlora; None = what the host's provider sells.
         epochs: Passes over the set; None = the provider's default.
@@ -496,6 +521,8 @@ class Tune(Approach, ABC):
     tunes = True
 
     examples: Numeric
+    dataset: str = ""
+    validation: str = ""
     objective: str = "sft"
     method: str | None = "lora"
     epochs: Numeric | None = None
@@ -587,6 +614,7 @@ class Tune(Approach, ABC):
                 validation_tokens=tokens * np.asarray(self.validation_share),
                 evaluations=self.evaluations,
                 hours=self.hours_per_run,
+                examples=self.examples,
                 offer=site.offer,
                 # the length of a sequence is in the tokens of the provider
                 counted_with=site.request.counted_with if self.packing else "",
@@ -669,7 +697,14 @@ class Tune(Approach, ABC):
             return size.mean
         ratio, _ = site.tokens_of(site.host.model(site.model, site.terms.book))
         limit = offer.max_example_tokens / ratio
-        over = training.share_too_long(size.mean, size.cv, limit)
+        if size.observed:
+            lengths, counts = np.array(size.observed, float).T
+            over = np.asarray(np.sum(counts[lengths > limit]) / counts.sum())
+            billed = training.billed_file_tokens(lengths, counts, limit, offer.over_long)
+            billed = billed / counts.sum()
+        else:
+            over = training.share_too_long(size.mean, size.cv, limit)
+            billed = training.billed_example_tokens(size.mean, size.cv, limit, offer.over_long)
         if offer.over_long == "" and np.any(over > TOO_MANY):
             message = (
                 f"{float(np.max(over)):.0%} of the examples are longer than the "
@@ -677,7 +712,6 @@ class Tune(Approach, ABC):
                 f"{offer.sku}: shorten them"
             )
             raise ScenarioError(message)
-        billed = training.billed_example_tokens(size.mean, size.cv, limit, offer.over_long)
         if np.any(billed <= 0):
             message = (
                 f"every example is longer than the {offer.max_example_tokens:,.0f} tokens that "
@@ -727,6 +761,8 @@ class FineTune(Tune):
 
     def example_size(self, site: Site) -> Size:  # noqa: ARG002
         """Return the length of one example, in the workload's encoding. [token]"""
+        if self.counted is not None and self.counted.size is not None:
+            return self.counted.size
         size = self.tokens_per_example
         return size if isinstance(size, Size) else Size(size)
 
@@ -782,7 +818,7 @@ class PreferenceTune(Tune):
         site.terms.book.catalog.model(provider, name)
         if self.objective in ("sft", "dpo"):
             return
-        epochs = epochs_of(self.epochs, site.offer)[0]
+        epochs = epochs_of(self.epochs, site.offer, self.examples)[0]
         graded = np.asarray(runs * np.asarray(self.examples) * self.samples * epochs)
         yield from _calls(
             site,
@@ -861,6 +897,7 @@ class LongContext(Approach):
 
     Attributes:
         corpus_tokens: Tokens of the documents. [token]
+        corpus: The documents themselves, e.g. "docs/*.md", in place of their tokens.
         build_hours, change_hours, migration_hours: Engineers' hours to prepare the corpus and the
             prompt, to change them, to move to another model. [h]
         curation_hours_per_month: Hours to keep the documents right. [h/month]
@@ -875,6 +912,7 @@ class LongContext(Approach):
     migration_hours: Numeric = assumed(12.0)
     curation_hours_per_month: Numeric = assumed(4.0)
     role: str = "software_engineer"
+    corpus: str = ""
 
     def reshape(self, request: Request) -> Request:
         """Put the corpus behind the system prompt; it is the same in every request."""

@@ -107,6 +107,7 @@ class Training:
         runs: Runs in each month. [1/month], shape (..., T)
         validation_tokens, evaluations: Validation set and passes over it.
         hours: Length of a run that is billed by time. [h]
+        examples: Examples in the set, where they are known.
         offer: What a provider sells; None on own GPUs.
         phase, cause: Of the lines.
     """
@@ -119,6 +120,7 @@ class Training:
     validation_tokens: Numeric = 0.0
     evaluations: Numeric = 0.0
     hours: Numeric | None = None
+    examples: Numeric | None = None
     offer: TuningOffer | None = None
     counted_with: str = "o200k_base"
     content: str = "english"
@@ -154,13 +156,22 @@ def _counted(item: Serving, model: Model, book: PriceBook) -> tuple[list[Turn], 
     return calls, said
 
 
-def epochs_of(epochs: Numeric | None, offer: TuningOffer | None) -> tuple[Numeric, tuple[str, ...]]:
+def epochs_of(
+    epochs: Numeric | None, offer: TuningOffer | None, examples: Numeric | None = None
+) -> tuple[Numeric, tuple[str, ...]]:
     """Return the passes over the training set, and what is assumed where none were stated."""
     if epochs is not None:
         return epochs, ()
-    if offer is None or math.isnan(offer.default_epochs):
-        if offer is None:
-            return DEFAULT_EPOCHS, (f"{DEFAULT_EPOCHS:g} epochs taken",)
+    if offer is None:
+        return DEFAULT_EPOCHS, (f"{DEFAULT_EPOCHS:g} epochs taken",)
+    if offer.epochs_rule == "by_examples" and examples is not None:
+        chosen = training.epochs_by_examples(examples)
+        said = (
+            f"epochs: {float(np.mean(chosen)):g}, what {offer.provider} chooses for "
+            f"{float(np.mean(examples)):,.0f} examples"
+        )
+        return chosen, (said,)
+    if math.isnan(offer.default_epochs):
         said = (
             f"{offer.provider} chooses the epochs of {offer.sku} itself: {DEFAULT_EPOCHS:g} taken"
         )
@@ -214,7 +225,7 @@ def hosted_training(job: Training, terms: Terms) -> Iterator[Quantity]:
         )
         yield replace(quantity, events=job.runs)
         return
-    epochs, chosen = epochs_of(job.epochs, offer)
+    epochs, chosen = epochs_of(job.epochs, offer, job.examples)
     said += chosen
     billed = offer.billed_validation != "no"
     if offer.billed_validation == "" and np.any(np.asarray(job.validation_tokens) > 0):

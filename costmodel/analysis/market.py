@@ -12,15 +12,39 @@ import numpy as np
 
 from costmodel.bill import bill
 from costmodel.costs import inference_cost
-from costmodel.errors import CostModelError
-from costmodel.hosts import Terms, Training, hosted_training
-from costmodel.months import Months
+from costmodel.errors import CostModelError, ScenarioError
+from costmodel.hosts import Terms, Training, epochs_of, hosted_training, tokens_per
+from costmodel.months import Array, Months
 from costmodel.prices.book import PriceBook
 from costmodel.prices.catalog import TuningOffer
 from costmodel.prices.rows import Key
-from costmodel.quantities.training import billed_example_tokens
+from costmodel.quantities.training import billed_example_tokens, billed_file_tokens
 
 HOURS_PER_MONTH = 365 * 24 / 12
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingFile:
+    """A training file as it was counted.
+
+    Attributes:
+        lengths, examples: Lengths that occur, and how many examples have each. [token], shape (N,)
+        prompt_tokens: Tokens of the prompts of all pairs, for rules that bill them twice. [token]
+        counted_with, content: Encoding of these counts, and kind of content, for other vendors.
+        validation_tokens, evaluations: Tokens of the validation file, and passes over it.
+        limit: Longest example that the user lets through. [token]
+        sequence_length: Tokens of a sequence where examples are not packed together. [token]
+    """
+
+    lengths: Array
+    examples: Array
+    prompt_tokens: float = 0.0
+    counted_with: str = "o200k_base"
+    content: str = "english"
+    validation_tokens: float = 0.0
+    evaluations: float = 1.0
+    limit: float = math.inf
+    sequence_length: float | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +60,7 @@ class Job:
         input_tokens, output_tokens: Of one request. [token]
         method: full | lora | qlora; None = any.
         runs: Jobs of this kind.
+        file: The file itself, where its lengths are known; it replaces examples x tokens.
     """
 
     examples: float
@@ -47,6 +72,7 @@ class Job:
     output_tokens: float = 0.0
     method: str | None = None
     runs: float = 1.0
+    file: TrainingFile | None = None
 
 
 def tuning_market(job: Job, book: PriceBook, on: date) -> list[dict[str, Any]]:
@@ -60,7 +86,8 @@ def tuning_market(job: Job, book: PriceBook, on: date) -> list[dict[str, Any]]:
     Returns:
         One record per offer, cheapest training first, those that refuse the job last. Keys:
         provider, sku, mode, region, train_usd, epochs, month_usd, serving, training_until,
-        inference_until, open_to, refused (None, or why), file, row, source, verified_on.
+        inference_until, open_to, refused (None, or why), file, row, source, verified_on; of a
+        file also billed_tokens (of one epoch), trained_tokens, over_limit, counted, assumptions.
     """
     day_book = book.at(on)
     records = [
@@ -94,30 +121,102 @@ def _offer(job: Job, book: PriceBook, offer: TuningOffer, on: date) -> dict[str,
         "source": row["source"],
         "verified_on": str(row["verified_on"]),
     }
+    if job.file is not None:
+        record |= _trained(job, offer, book)
     if refused is None:
         terms = Terms(book, Months(on, 1))
-        runs = np.full(1, job.runs)
-        limit = offer.max_example_tokens
-        each = job.example_tokens
-        if not math.isnan(limit):
-            each = float(billed_example_tokens(each, 0.0, limit, offer.over_long))
-        tokens = job.examples * each
-        training = Training("tuning", "", tokens, job.epochs, runs, offer=offer, counted_with="")
         try:
+            tokens, further = _billed(job, offer, book)
+            validation = further.get("validation_tokens", 0.0)
+            training = Training(
+                name="tuning",
+                model="",
+                tokens=tokens,
+                epochs=job.epochs,
+                runs=np.full(1, job.runs),
+                validation_tokens=validation,
+                evaluations=job.file.evaluations if job.file and validation else 0.0,
+                examples=job.examples,
+                offer=offer,
+                counted_with="",
+            )
             quantities = list(hosted_training(training, terms))
             found = bill(quantities, book, terms.months)
             record["train_usd"] = float(found.total)
             record["epochs"] = float(np.mean(quantities[0].inputs.get("epochs", math.nan)))
             record["month_usd"], record["serving"] = _month(job, book, offer, on)
+            if job.file is not None:
+                record["assumptions"] = list(found.assumptions)
         except CostModelError as error:
             record["refused"] = str(error)
     return record
 
 
+def _trained(job: Job, offer: TuningOffer, book: PriceBook) -> dict[str, Any]:
+    """Return the tokens of a file that an offer bills, be the job refused or not."""
+    try:
+        tokens, further = _billed(job, offer, book)
+    except CostModelError:
+        return dict.fromkeys(("billed_tokens", "trained_tokens", "over_limit", "counted"))
+    assert job.file is not None
+    epochs = float(np.mean(epochs_of(job.epochs, offer, job.examples)[0]))
+    again = 0.0 if offer.billed_validation == "no" else further["validation_tokens"]
+    trained = epochs * tokens + job.file.evaluations * again
+    return further | {"epochs": epochs, "trained_tokens": trained}
+
+
+def _billed(job: Job, offer: TuningOffer, book: PriceBook) -> tuple[float, dict[str, Any]]:
+    """Return the tokens that one epoch bills, and how they were counted."""
+    limit = math.inf if math.isnan(offer.max_example_tokens) else offer.max_example_tokens
+    if job.file is None:
+        each = job.example_tokens
+        if math.isfinite(limit):
+            each = float(billed_example_tokens(each, 0.0, limit, offer.over_long))
+        return job.examples * each, {}
+    file = job.file
+    ratio, counted = _ratio(file, offer, book)
+    lengths = np.asarray(file.lengths) * ratio
+    limit = min(limit, file.limit)
+    over = int(np.sum(np.asarray(file.examples)[lengths > limit]))
+    if over and not offer.over_long and math.isfinite(offer.max_example_tokens):
+        message = (
+            f"{over:,} examples are longer than the {offer.max_example_tokens:,.0f} tokens it takes"
+        )
+        raise ScenarioError(message)
+    if file.sequence_length is not None and offer.packing == "yes":
+        tokens = job.examples * file.sequence_length
+        counted += f"; not packed: each example billed as {file.sequence_length:,.0f} tokens"
+    else:
+        tokens = float(billed_file_tokens(lengths, file.examples, limit, offer.over_long))
+        if offer.pair_rule == "2p+c+r":
+            tokens += file.prompt_tokens * ratio
+    return tokens, {
+        "billed_tokens": tokens,
+        "over_limit": over,
+        "counted": counted,
+        "validation_tokens": file.validation_tokens * ratio,
+    }
+
+
+def _ratio(file: TrainingFile, offer: TuningOffer, book: PriceBook) -> tuple[float, str]:
+    """Return tokens of the tuned model per token counted, and where that comes from."""
+    if not offer.model:
+        return 1.0, f"as {file.counted_with} counts; depends on the model"
+    model = book.catalog.model(offer.provider, offer.model)
+    if model.encoding == file.counted_with:
+        return 1.0, "exact"
+    ratio, said = tokens_per(model, file.counted_with, file.content, book)
+    if not model.encoding:
+        return ratio, f"as {file.counted_with} counts; tokenizer not known"
+    return ratio, f"ratio {ratio:.3g} ({said[0].partition('(')[2]}" if said else "exact"
+
+
 def _refusal(job: Job, offer: TuningOffer, on: date) -> str | None:
     """Say why a provider does not take the job, or nothing."""
     certain = offer.until_kind in ("fixed", "")
-    fits = job.example_tokens <= offer.max_example_tokens or math.isnan(offer.max_example_tokens)
+    # the lengths of a file are looked at one by one
+    limit = math.inf if math.isnan(offer.max_example_tokens) else offer.max_example_tokens
+    fits = job.file is not None or job.example_tokens <= limit
     if offer.training_until is not None and on >= offer.training_until:
         return f"{'closed' if certain else 'promised only to'} {offer.training_until}"
     if job.examples < offer.min_examples:
@@ -143,6 +242,8 @@ def _month(job: Job, book: PriceBook, offer: TuningOffer, on: date) -> tuple[flo
         if each > 0:
             usd += each * count
             words.append(word)
+    if offer.serves_as and not job.requests:
+        return usd, " + ".join(["tokens", *words])
     if offer.serves_as:
         usd += float(
             inference_cost(

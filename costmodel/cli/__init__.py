@@ -7,12 +7,16 @@ from collections.abc import Sequence
 
 import typer
 
-from costmodel.cli import lab, own, rates, scenarios, serving, tables
+from costmodel.cli import lab, own, rates, scenarios, serving, tables, tokens
 from costmodel.cli.shell import BAD_INPUT, ClickError, app
 from costmodel.errors import CostModelError
 
 # each module registers its commands
-COMMANDS = (scenarios, rates, tables, own, serving, lab)
+COMMANDS = (scenarios, rates, tokens, tables, own, serving, lab)
+
+
+# commands of two words whose first is a command of its own
+TWO_WORDS = {("tokens", "calibrate"): tokens.CALIBRATE}
 
 
 def _fail(message: str) -> int:
@@ -24,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; bad input is one line on standard error and exit status 2."""
     command = typer.main.get_command(app)
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    joined = TWO_WORDS.get((words[0], "".join(words[1:2])))
+    words = words if joined is None else [joined, *words[2:]]
     try:
         status = command.main(words, prog_name="costmodel", standalone_mode=False)
     except CostModelError as error:

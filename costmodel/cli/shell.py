@@ -33,11 +33,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
 validate_app = typer.Typer(help="Check the program against known figures.")
-
-
 pricing_app = typer.Typer(help="The price tables.")
 
 
@@ -50,17 +46,9 @@ app.add_typer(pricing_app, name="pricing")
 
 
 ClickError: type[Exception] = typer.BadParameter.__mro__[2]
-
-
 BAD_INPUT = 2
-
-
 WIDE = 180  # columns of a terminal in which everything fits
-
-
 CENT = 0.01
-
-
 SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9}
 
 
@@ -92,14 +80,8 @@ def day(text: str) -> date:
 
 
 ScenarioFile = Annotated[Path, typer.Argument(metavar="FILE", help="Scenario file (TOML).")]
-
-
 OptionName = Annotated[str, typer.Option("--option", help="Name of the option in the scenario.")]
-
-
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-
-
 Prices = Annotated[
     list[str] | None,
     typer.Option(
@@ -108,14 +90,10 @@ Prices = Annotated[
         help="Lay a folder of tables over the others, or take the tables of a git revision.",
     ),
 ]
-
-
 At = Annotated[
     date | None,
     typer.Option("--at", parser=day, metavar="DATE", help="Take the prices of one day throughout."),
 ]
-
-
 On = Annotated[
     date | None,
     typer.Option("--on", parser=day, metavar="DATE", help="Day of the prices; today if left out."),

@@ -13,6 +13,8 @@ from costmodel.errors import PriceError, nearest
 from costmodel.prices.tables import TABLES, Record
 
 TUNED_NAME = re.compile(r"ft:([^:]+)(?::.*)?")
+# providers that sell models of their own making: what they say of a model comes first
+VENDORS = ("openai", "anthropic", "google", "mistral", "cohere", "deepseek", "xai")
 
 
 def same_rows(rows: Iterable[Record], key: tuple[str, ...]) -> dict[tuple[object, ...], Record]:
@@ -75,6 +77,7 @@ class TuningOffer:
     storage_unit: str = ""
     billed_validation: str = ""
     default_epochs: float = math.nan
+    epochs_rule: str = ""
     min_examples: float = math.nan
     max_examples: float = math.nan
     max_example_tokens: float = math.nan
@@ -132,6 +135,7 @@ class Catalog:
         skus: Provider -> models with a token price.
         aliases: Rows of `aliases.csv`: own names, of deployments for example.
         claims: Rows of `claims.csv`: figures that circulate.
+        images: Rows of `images.csv`: how models count the tokens of pictures.
     """
 
     models: tuple[Record, ...]
@@ -141,6 +145,7 @@ class Catalog:
     skus: Mapping[str, frozenset[str]]
     aliases: tuple[Record, ...] = ()
     claims: tuple[Record, ...] = ()
+    images: tuple[Record, ...] = ()
 
     @cached_property
     def providers(self) -> frozenset[str]:
@@ -355,6 +360,42 @@ class Catalog:
                 )
                 raise PriceError(message)
         return float(ratios[encoding, content] / ratios[counted_with, content])
+
+    @cached_property
+    def encodings(self) -> frozenset[str]:
+        """Encodings whose ratios are known."""
+        return frozenset(row["encoding"] for row in self.tokenizers)
+
+    def models_named(self, word: str) -> list[Model]:
+        """Return the models of all providers that have a name, most likely the vendor's own first.
+
+        Args:
+            word: Any name of a model, `provider/model`, or the id of a tuned model.
+
+        Raises:
+            PriceError: If no provider has such a model, with the nearest names.
+        """
+        provider, _, rest = word.partition("/")
+        if rest and provider in self.providers:
+            return [self.model(provider, rest)]
+        tuned = TUNED_NAME.fullmatch(word)
+        word = tuned[1] if tuned else word
+        found = []
+        for name in sorted(self.providers, key=lambda p: (p not in VENDORS, p)):
+            try:
+                found.append(self.model(name, word))
+            except PriceError:
+                continue
+        if not found:
+            every = {spelling for names in self._names.values() for spelling in names}
+            message = f"no provider has a model {word!r} in the price tables{nearest(word, every)}"
+            raise PriceError(message)
+        return found
+
+    def image_rule(self, model: str, encoding: str, detail: str = "high") -> Record | None:
+        """Return the row of `images.csv` for a model, by its name or its encoding."""
+        rows = {(row["model"], row["detail"]): row for row in self.images}
+        return rows.get((model, detail)) or rows.get((encoding, detail))
 
     def gpu(self, name: str) -> str:
         """Return the name a GPU has in the tables.

@@ -260,6 +260,7 @@ def assemble(
         skus={provider: frozenset(names) for provider, names in skus.items()},
         aliases=tuple(tables["aliases"]),
         claims=tuple(tables["claims"]),
+        images=tuple(tables["images"]),
     )
     _check_names(catalog, tables)
     for provider in catalog.providers:

@@ -22,10 +22,12 @@ class Size:
     Attributes:
         mean: Mean. [token]
         cv: Standard deviation over mean. [1]
+        observed: Lengths that were counted, and how many examples have each; blank = lognormal.
     """
 
     mean: Numeric
     cv: Numeric = 0.0
+    observed: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,22 @@ def records_stored(corpus_tokens: Numeric, chunk_tokens: Numeric, overlap: Numer
     return np.asarray(np.asarray(corpus_tokens) / (chunk_tokens * (1.0 - np.asarray(overlap))))
 
 
+def chunks_of(document_tokens: Numeric, chunk_tokens: Numeric, overlap: Numeric) -> Array:
+    """Count the chunks of documents, each cut on its own.
+
+    Args:
+        document_tokens: Tokens of each document. [token]
+        chunk_tokens: Tokens of a chunk. [token]
+        overlap: Share of each chunk that repeats the one before. [1]
+
+    >>> chunks_of([100, 512, 513, 5120], 512, 0.1).tolist()
+    [1.0, 1.0, 2.0, 11.0]
+    """
+    step = chunk_tokens * (1.0 - np.asarray(overlap, float))
+    beyond = np.maximum(np.asarray(document_tokens, float) - chunk_tokens, 0.0)
+    return np.asarray(1.0 + np.ceil(beyond / step), float)
+
+
 def record_bytes(dimensions: Numeric, metadata_bytes: Numeric) -> Array:
     """Return the size of a record: four bytes per dimension and its metadata.
 

@@ -69,6 +69,48 @@ def billed_example_tokens(mean: Numeric, cv: Numeric, limit: Numeric, over_long:
     return np.asarray(kept if over_long == "drop" else np.asarray(mean, float), float)
 
 
+def billed_file_tokens(lengths: Numeric, examples: Numeric, limit: float, over_long: str) -> Array:
+    """Return the tokens of a training file of known lengths that one epoch bills.
+
+    Args:
+        lengths: Lengths that occur. [token], shape (N,)
+        examples: Examples of each length. [1], shape (N,)
+        limit: Longest example taken; infinite for none. [token]
+        over_long: truncate, drop or bill.
+
+    >>> float(billed_file_tokens([45, 111, 26, 28, 8032], [1, 1, 1, 1, 1], 4096, "truncate"))
+    4306.0
+    """
+    lengths = np.asarray(lengths, float)
+    billed = {
+        "truncate": np.minimum(lengths, limit),
+        "drop": np.where(lengths <= limit, lengths, 0.0),
+    }.get(over_long, lengths)
+    return np.asarray(np.sum(billed * np.asarray(examples)), float)
+
+
+# how many passes OpenAI makes where none are asked for: three, unless the file is small or large
+TARGET_EPOCHS, FEWEST_PASSES, MOST_PASSES, MOST_EPOCHS = 3, 100, 25_000, 25
+
+
+def epochs_by_examples(examples: Numeric) -> Array:
+    """Return the epochs that OpenAI chooses for a file of some examples.
+
+    Source: OpenAI cookbook, Chat_finetuning_data_prep (2026-11).
+
+    Args:
+        examples: Examples in the file. [1]
+
+    >>> epochs_by_examples([5, 50, 500, 10_000, 30_000]).tolist()
+    [20.0, 3.0, 3.0, 2.0, 1.0]
+    """
+    n = np.maximum(np.asarray(examples, float), 1.0)
+    few, many = n * TARGET_EPOCHS < FEWEST_PASSES, n * TARGET_EPOCHS > MOST_PASSES
+    small = np.minimum(MOST_EPOCHS, FEWEST_PASSES // n)
+    large = np.maximum(1.0, MOST_PASSES // n)
+    return np.asarray(np.where(few, small, np.where(many, large, TARGET_EPOCHS)), float)
+
+
 def run_hours(runs: Numeric, hours_per_run: Numeric) -> Array:
     """Count the hours of training runs that are billed by time.
 

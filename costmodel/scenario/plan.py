@@ -215,6 +215,8 @@ def _draft_option(
     for stage in option.stages:
         for name, approach in stage.approaches.items():
             draft.assumptions += _guesses(name, approach)
+            if approach.counted is not None:
+                draft.assumptions.append(f"{name}: {approach.counted.said}")
     spans = _spans(draft, option, live, last)
     for number, span in enumerate(spans):
         _draft_span(draft, option, span, scale, f"{role} {number}")

@@ -6,7 +6,7 @@ import math
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from costmodel.hosts import HOSTS, Host
 from costmodel.months import as_date
 from costmodel.quantities.ranges import LARGEST, out_of_range
 from costmodel.quantities.requests import PARTS, Part, Size
+from costmodel.scenario.files import counted
 from costmodel.scenario.model import (
     STABLE_PARTS,
     Mix,
@@ -31,6 +32,7 @@ from costmodel.scenario.model import (
 VERSION = 1
 OPTION_KEYS = ("name", "model", "host", "approaches", "successor", "in_place", "mix")
 PIN_KEYS = ("on", "rows")
+FILES = ("dataset", "corpus")  # keys of approaches that name files
 T = TypeVar("T")
 Way = tuple[str | int, ...]
 
@@ -319,7 +321,7 @@ def _scenario(data: dict[str, Any], place: _Place, path: Path) -> Scenario:
             raise here.error(message)
         tasks.append(_workload(merged, here))
     approaches = {
-        name: _chosen(APPROACHES, table, place.at("approach", name), "approach")
+        name: _approach(table, place.at("approach", name), path.parent, workload.counted_with)
         for name, table in _table(data.get("approach", {}), place.at("approach")).items()
     }
     options = [
@@ -357,6 +359,20 @@ def _scenario(data: dict[str, Any], place: _Place, path: Path) -> Scenario:
         if str(error).startswith(place.name):
             raise
         raise place.error(str(error)) from None
+
+
+def _approach(table: Any, place: _Place, home: Path, encoding: str) -> Approach:
+    """Make an approach, with what the files hold that it names."""
+    entries = _table(table, place)
+    if not any(isinstance(entries.get(key), str) for key in FILES):
+        return _chosen(APPROACHES, entries, place, "approach")
+    try:
+        found, counts = counted(str(entries.get("kind")), entries, home, encoding)
+    except DataError as error:
+        key = next(key for key in FILES if key in entries)
+        raise place.at(key).error(str(error)) from None
+    made = _chosen(APPROACHES, entries | found, place, "approach")
+    return replace(made, counted=counts, stated=frozenset(entries))
 
 
 def _tables(value: Any, place: _Place) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING
 from pathlib import Path
@@ -99,6 +100,16 @@ def _as_table(scenario: Scenario) -> dict[str, Any]:
     return {key: value for key, value in table.items() if value not in ([], {})}
 
 
+def _follow(document: tomlkit.TOMLDocument, home: Path, folder: Path) -> None:
+    """Let the paths of files lead to them from another folder, too."""
+    if home.resolve() == folder.resolve():
+        return
+    for table in document.get("approach", {}).values():
+        for key in ("dataset", "validation", "corpus"):
+            if table.get(key) and not Path(table[key]).is_absolute():
+                table[key] = os.path.relpath(home.resolve() / table[key], folder.resolve())
+
+
 def write_scenario(scenario: Scenario, path: Path, book: PriceBook | None) -> None:
     """Write a scenario, keeping comments and layout of the file it was read from."""
     if scenario.path is not None and scenario.path.exists():
@@ -109,6 +120,8 @@ def write_scenario(scenario: Scenario, path: Path, book: PriceBook | None) -> No
     document = tomlkit.parse(text)
     if same != scenario:
         _merge(document, _as_table(scenario), None if same is None else _as_table(same))
+    if scenario.path is not None:
+        _follow(document, scenario.path.parent, path.parent)
     if book is not None:
         prices = tomlkit.table()
         prices.add("on", book.priced_on or scenario.start)

@@ -149,7 +149,8 @@ def test_training_on_preferences_costs_the_minimum_of_the_job() -> None:
 def test_a_pair_is_its_prompt_and_both_answers() -> None:
     frame = lines("brand_voice", "DPO on GPT-4.1 mini at Azure")
     train = frame[frame["line"].str.startswith("train/") & (frame["phase"] == "build")]
-    assert train["quantity"].sum() == pytest.approx(2 * 2 * 1_500 * (73 + 2 * 35) / 1e6)
+    # the 20 pairs of the file hold 2,761 tokens; 2 runs of 2 epochs over 1,500 such pairs
+    assert train["quantity"].sum() == pytest.approx(2 * 2 * 1_500 * 2_761 / 20 / 1e6)
 
 
 def test_long_records_pay_five_times_the_price() -> None:
@@ -270,12 +271,13 @@ def test_the_gpu_of_the_startup_works_two_hours_of_a_year() -> None:
 
 # the data beside them
 
-OVERHEAD = 4  # tokens around each message
+OVERHEAD = 4  # tokens around each message: a frame of 3 and its role
+BEGIN = 3  # tokens that begin an answer
 
 
-def tokens(messages: list[dict[str, str]]) -> int:
+def tokens(messages: list[dict[str, str]], overhead: int = OVERHEAD) -> int:
     counts = toktok.batch_count([message["content"] for message in messages], "o200k_base")
-    return int(sum(counts)) + OVERHEAD * len(messages)
+    return int(sum(counts)) + overhead * len(messages)
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -314,7 +316,7 @@ def test_the_examples_are_as_long_as_the_scenario_says(
     data: str, scenario: str, approach: str
 ) -> None:
     examples = read(NOTEBOOKS / "data" / f"{data}.jsonl")
-    mean = sum(tokens(example["messages"]) for example in examples) / len(examples)
+    mean = sum(tokens(example["messages"]) for example in examples) / len(examples) + BEGIN
     options = compared(scenario).scenario.options
     plain = [option for option in options if isinstance(option, cm.Option)]
     stages = [stage for option in plain for stage in option.stages]
@@ -322,16 +324,22 @@ def test_the_examples_are_as_long_as_the_scenario_says(
     assert isinstance(tune, cm.FineTune)
     size = tune.tokens_per_example
     stated = size.mean if isinstance(size, cm.Size) else size
-    assert float(stated) == pytest.approx(mean, rel=0.02)
+    assert float(stated) == pytest.approx(mean)
 
 
 def test_the_pairs_are_as_long_as_the_scenario_says() -> None:
     pairs = read(NOTEBOOKS / "data" / "brand_voice_pairs.jsonl")
-    prompts = sum(tokens(pair["input"]["messages"]) for pair in pairs) / len(pairs)
+    prompts = sum(tokens(pair["input"]["messages"]) for pair in pairs) / len(pairs) + BEGIN
     sides = ("preferred_output", "non_preferred_output")
-    answers = sum(tokens(pair[side]) for pair in pairs for side in sides) / len(pairs) / 2
-    assert prompts == pytest.approx(73, rel=0.02)
-    assert answers == pytest.approx(35, rel=0.02)
+    answers = sum(tokens(pair[side], 0) for pair in pairs for side in sides) / len(pairs) / 2
+    options = compared("brand_voice").scenario.options
+    plain = [option for option in options if isinstance(option, cm.Option)]
+    stages = [stage for option in plain for stage in option.stages]
+    tunes = [a for s in stages for a in s.approaches.values() if isinstance(a, cm.PreferenceTune)]
+    for tune in tunes:
+        assert float(tune.prompt_tokens) == pytest.approx(prompts)
+        assert float(tune.answer_tokens) == pytest.approx(answers)
+    assert tunes
 
 
 # what shows what

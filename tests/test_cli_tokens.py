@@ -1,0 +1,149 @@
+"""`costmodel tokens` as a user runs it."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., tuple[int, str, str]]
+
+DATA = Path(__file__).parents[1] / "notebooks" / "data"
+BOT = str(DATA / "support_bot.jsonl")
+KEYS = {"format", "records", "tokens", "by_role", "quantiles", "over_limit", "problems", "billed"}
+
+
+def test_a_text_is_counted(command_line: Run) -> None:
+    status, out, _ = command_line("tokens", "What does it cost?")
+    assert (status, out.split()[0]) == (0, "5")
+    assert "exact" in out
+
+
+def test_a_text_is_counted_for_machines(command_line: Run) -> None:
+    _, out, _ = command_line("tokens", "What does it cost?", "--model", "gpt-4o", "--json")
+    found = json.loads(out)
+    assert (found["tokens"], found["encoding"], found["exact"]) == (5, "o200k_base", True)
+
+
+def test_a_dataset_is_shown_with_what_every_provider_bills(command_line: Run) -> None:
+    status, out, _ = command_line("tokens", BOT, "--on", "2026-12-01")
+    assert status == 0
+    for word in ("openai_chat", "20 records", "P90", "█", "together", "finetuning.csv:"):
+        assert word in out
+
+
+def test_the_keys_for_machines_are_the_documented_ones(command_line: Run) -> None:
+    _, out, _ = command_line("tokens", BOT, "--json")
+    found = json.loads(out)
+    assert found.keys() >= KEYS
+    assert sum(found["by_role"].values()) == found["tokens"]
+    assert {o["provider"] for o in found["billed"]} >= {"openai", "azure", "together", "bedrock"}
+
+
+def test_plain_metrics_for_machines(command_line: Run) -> None:
+    _, out, _ = command_line("tokens", BOT, "--metrics", "--encoding", "cl100k_base", "--json")
+    found = json.loads(out)["metrics"]
+    assert found["n_records"] == 20
+    assert found["content_tokens"] == sum(
+        count for name, count in found.items() if name.startswith("content_tokens_")
+    )
+
+
+def test_standard_input_is_read(command_line: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path(BOT).open("rb") as stream:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(stream))
+        _, out, _ = command_line("tokens", "-", "--json")
+    assert json.loads(out)["records"] == 20
+
+
+def test_several_files_are_counted_together_and_each(command_line: Run) -> None:
+    _, out, _ = command_line("tokens", BOT, str(DATA / "legal_qa.jsonl"), "--json")
+    found = json.loads(out)
+    assert found["records"] == 40
+    assert [one["records"] for one in found["files"]] == [20, 20]
+    assert found["tokens"] == sum(one["tokens"] for one in found["files"])
+
+
+def test_a_folder_is_counted_in_processes(command_line: Run) -> None:
+    _, out, _ = command_line("tokens", str(DATA), "--workers", "2", "--json")
+    assert len(json.loads(out)["files"]) == len(list(DATA.glob("*.jsonl")))
+
+
+def test_an_estimate_is_labelled(command_line: Run) -> None:
+    _, out, _ = command_line("tokens", BOT, "--model", "claude-opus-4-7", "--estimate")
+    assert "estimate: o200k_base x 1.488" in out
+
+
+def test_a_sample_shows_its_interval(command_line: Run) -> None:
+    _, out, _ = command_line("tokens", BOT, "--sample", "15")
+    assert "95 % interval" in out
+    _, out, _ = command_line("tokens", BOT, "--sample", "15", "--json")
+    found = json.loads(out)
+    assert found["sampled"]["tokens_low"] < found["tokens"] < found["sampled"]["tokens_high"]
+    assert not found["exact"]
+
+
+def test_chunks_of_documents_are_counted(command_line: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text(" price" * 1000)
+    _, out, _ = command_line(
+        "tokens", str(tmp_path / "a.md"), "--chunk", "200", "--overlap", "0.1", "--json"
+    )
+    assert json.loads(out)["chunks"] == 6
+
+
+def test_problems_and_refusals_are_shown_with_lines(command_line: Run, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    chat = {"messages": [{"role": "user", "content": "How much?"}]}
+    path.write_text(json.dumps(chat) + '\n{"messages": [\n')
+    _, out, _ = command_line("tokens", str(path))
+    assert "line 2: is cut short" in out
+    assert "Refused by openai: 1 records: no message of the assistant (lines 1)" in out
+
+
+def test_own_ratios_are_stored_and_used(
+    command_line: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = " price" * 100
+    status, out, _ = command_line(
+        "tokens", "calibrate", text, "--model", "claude-opus-4-7", "--counted", "160"
+    )
+    assert status == 0
+    assert "ratio 1.6" in out
+    _, out, _ = command_line("tokens", text, "--model", "claude-opus-4-7", "--estimate", "--json")
+    assert json.loads(out)["tokens"] == 160
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("nothing.jsonl",), "no file nothing.jsonl"),
+        ((str(DATA),), "is a folder"),
+        ((BOT, "--format", "alpaka"), "did you mean 'alpaca'"),
+        ((BOT, "--encoding", "o201k"), "unknown encoding 'o201k'"),
+        ((BOT, "--model", "gpt-4oo"), "gpt-4o"),
+        ((BOT, "--model", "claude-opus-4-7"), "--estimate"),
+        ((BOT, "--model", "gpt-4o", "--encoding", "o200k_base"), "not both"),
+        ((BOT, "--columns", "prompt"), "--columns reads like"),
+        ((BOT, "--sample", "1"), "at least 2"),
+        ((BOT, BOT, "--sample", "10"), "one file"),
+        ((BOT, "--workers", "0"), "at least 1"),
+        ((BOT, "--workers", "2", "--dask", "local"), "not both"),
+        ((BOT, "--dask", "tcp://127.0.0.1:1"), "no Dask scheduler answers"),
+        ((BOT, "--chunk", "0"), "--chunk must be at least 1"),
+        ((BOT, "--chunk", "100", "--overlap", "1"), "--overlap is a share below 1"),
+        ((BOT, "--format", "alpaca", "--strict"), "line 1: alpaca needs instruction"),
+        (("calibrate", "short", "--model", "gpt-4o", "--counted", "5"), "at least 20 tokens"),
+        (("calibrate", "x", "--model", "gpt-4o", "--counted", "0"), "above 0"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_bad_input_is_one_line(command_line: Run, words: tuple[str, ...], reason: str) -> None:
+    status, out, err = command_line("tokens", *words)
+    assert (status, out) == (2, "")
+    assert reason in err
+    assert len(err.strip().splitlines()) == 1

@@ -19,9 +19,16 @@ if TYPE_CHECKING:
         Rag,
     )
     from costmodel.bill import Bill
-    from costmodel.costs import count_tokens, inference_cost, maintenance_cost, training_cost
+    from costmodel.costs import (
+        count_tokens,
+        inference_cost,
+        maintenance_cost,
+        plan_serving,
+        training_cost,
+    )
     from costmodel.errors import DataError, PriceError, ScenarioError
-    from costmodel.hosts import Dedicated, PerToken, Provisioned, Rented
+    from costmodel.hosts import Dedicated, Owned, PerToken, Provisioned, Rented
+    from costmodel.plans.serving import ServingPlan
     from costmodel.plans.training import TrainingPlan, plan_training
     from costmodel.prices.book import PriceBook
     from costmodel.quantities.requests import Part, Size
@@ -33,9 +40,16 @@ _HOMES = {
     "analysis.compare": ("Comparison", "compare"),
     "approaches": ("FewShot", "FineTune", "LongContext", "PreferenceTune", "Prompting", "Rag"),
     "bill": ("Bill",),
-    "costs": ("count_tokens", "inference_cost", "maintenance_cost", "training_cost"),
+    "costs": (
+        "count_tokens",
+        "inference_cost",
+        "maintenance_cost",
+        "plan_serving",
+        "training_cost",
+    ),
     "errors": ("DataError", "PriceError", "ScenarioError"),
-    "hosts": ("Dedicated", "PerToken", "Provisioned", "Rented"),
+    "hosts": ("Dedicated", "Owned", "PerToken", "Provisioned", "Rented"),
+    "plans.serving": ("ServingPlan",),
     "plans.training": ("TrainingPlan", "plan_training"),
     "prices.book": ("PriceBook",),
     "quantities.requests": ("Part", "Size"),
@@ -53,6 +67,7 @@ __all__ = [
     "LongContext",
     "Mix",
     "Option",
+    "Owned",
     "Part",
     "PerToken",
     "PreferenceTune",
@@ -64,6 +79,7 @@ __all__ = [
     "Rented",
     "Scenario",
     "ScenarioError",
+    "ServingPlan",
     "Size",
     "Stage",
     "TrainingPlan",
@@ -73,6 +89,7 @@ __all__ = [
     "count_tokens",
     "inference_cost",
     "maintenance_cost",
+    "plan_serving",
     "plan_training",
     "training_cost",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import costmodel as cm
+from costmodel.errors import CostModelError
 from costmodel.hosts import Host, tokens_per
 from costmodel.months import Array
 
@@ -319,3 +320,82 @@ def test_the_cheapest_machine_is_found_at_the_price_one_pays(
     found = billed(book, "mini-1", host)
     assert {line.line.key.sku for line in found.lines} == {"gpu.x1"}
     assert float(found.total) == pytest.approx(8 * 744)
+
+
+# own software: predicted where it was not measured
+
+
+def test_rented_gpus_take_the_predicted_speed_and_say_so() -> None:
+    book = cm.PriceBook.read()
+    host = cm.Rented(
+        "lambda", region="us", gpu="H100-SXM", gpus_per_replica=2, precision="fp8", peak_to_mean=2.0
+    )
+    found = billed(book, "Llama-3.3-70B", host)
+    plan = cm.plan_serving(
+        "Llama-3.3-70B",
+        "H100-SXM",
+        gpus=2,
+        precision="fp8",
+        input_tokens=800,
+        output_tokens=200,
+        requests_per_second=FULL / 744 / 3600,
+        on="2026-12-01",
+    )
+    said = next(text for text in found.assumptions if "predicted" in text)
+    shown = float(said.split(": ")[1].split(" ")[0].replace(",", ""))
+    assert shown == pytest.approx(plan.tokens_per_second, rel=0.001)
+    assert any("75%" in text for text in found.assumptions)
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        (cm.Rented("lambda", gpu="H100-SXM", precision="bf16", peak_to_mean=2.0, region="us"),
+         ("does not fit 1 x H100-SXM", "2 GPUs would do")),
+        (cm.Rented("hyperstack", gpu="A100-SXM-80GB", gpus_per_replica=8, precision="bf16",
+                   peak_to_mean=2.0), ("at most", "a replica takes 8")),
+        (cm.Owned(gpu="A100-PCIe-40GB", precision="fp8", peak_to_mean=2.0), ("computes no FP8",)),
+        (cm.Owned(gpu="MI300X", precision="fp8", gpus_per_replica=2, peak_to_mean=2.0),
+         ("infrastructure.csv has no row with provider own, item purchase, gpu MI300X",)),
+        (cm.Owned(gpu="H100-SXM", gpus_per_replica=3, peak_to_mean=2.0), ("1, 2, 4 or 8",)),
+        (cm.Owned(peak_to_mean=2.0, replica_tokens_per_second=1_000), ("needs gpu",)),
+        (cm.Owned(gpu="H100-SXM", gpus_per_replica=8), ("peak_to_mean",)),
+    ],
+)  # fmt: skip
+def test_gpus_that_cannot_serve_are_refused(host: Host, words: tuple[str, ...]) -> None:
+    with pytest.raises(CostModelError) as caught:
+        billed(cm.PriceBook.read(), "Llama-3.3-70B", host)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_owned_gpus_are_billed_for_capital_support_power_and_room(
+    example_book: cm.PriceBook,
+) -> None:
+    """One busy replica of one GPU in a server of two, December: 744 hours."""
+    host = cm.Owned(gpu="G80", server_gpus=2, capital_rate=0.0, staff_hours_per_gpu=3, **LOAD)
+    found = billed(example_book, "mini-1", host)
+    costs = {line.line.activity: float(line.cost.sum()) for line in found.lines}
+    assert costs["serve"] == pytest.approx(2 * 30_000 * 0.2 * 744 / 8760)
+    assert costs["support"] == pytest.approx(2 * 30_000 * 0.05 * 744 / 8760)
+    # one GPU works at 1 kW, the other waits at 0.3 kW, PUE 1.3, 10 cents
+    assert costs["power"] == pytest.approx(744 * 1.3 * 1.3 * 0.1)
+    assert costs["room"] == pytest.approx(2 * 1.2 * 150)
+    assert amounts(found, "person_hour").sum() == pytest.approx(6)
+
+
+def test_owned_gpus_stay_when_the_load_goes(example_book: cm.PriceBook) -> None:
+    host = cm.Owned(gpu="G80", server_gpus=1, **LOAD)
+    found = billed(example_book, "mini-1", host, requests=3 * FULL, months=6, growth=-0.5)
+    room = amounts(found, "kw_month")
+    assert np.all(room >= room[0] - 1e-9)
+
+
+def test_traffic_and_disk_of_rented_gpus_need_a_price(example_book: cm.PriceBook) -> None:
+    host = cm.Rented("cloud", gpu="G80", egress_gb=1_000, disk_gb=200, **LOAD)
+    found = billed(example_book, "mini-1", host)
+    assert amounts(found, "gb").sum() == pytest.approx(1_000)
+    assert amounts(found, "gb_month").sum() == pytest.approx(200)
+    shipped = cm.Rented("lambda", region="us", gpu="H100-SXM", egress_gb=1.0, **LOAD)
+    with pytest.raises(CostModelError, match="provider lambda, item egress: add one"):
+        billed(cm.PriceBook.read(), "Llama-3.1-8B", shipped)

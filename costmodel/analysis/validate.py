@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from costmodel.analysis.measured import Cases, training_cases
+from costmodel.analysis.measured import Cases, numbers, texts, training_cases
 from costmodel.costs import priced
 from costmodel.errors import CostModelError, DataError, nearest
 from costmodel.months import Array
+from costmodel.plans.serving_rows import workpiece
 from costmodel.prices.book import PriceBook
 from costmodel.prices.specs import Specs
 from costmodel.quantities.training_memory import peak_gb
@@ -241,7 +242,17 @@ def _retired(frame: pd.DataFrame, book: PriceBook) -> Iterator[str]:
             yield f"{provider}/{model.name} retired on {model.retires}: its last price is taken"
 
 
-def _compared(cases: pd.DataFrame, found: Cases, predicted: Array, measured: str) -> Validation:
+class _Rows(NamedTuple):
+    """Rows that could be understood: their places, what was measured, and why others were not."""
+
+    rows: Any
+    measured: Array
+    skipped: tuple[tuple[int, str], ...]
+
+
+def _compared(
+    cases: pd.DataFrame, found: Cases | _Rows, predicted: Array, measured: str
+) -> Validation:
     """Put predictions beside the measurements of the same rows."""
     every = np.full(len(cases), np.nan)
     every[found.rows] = predicted
@@ -285,6 +296,31 @@ def validate_memory(cases: pd.DataFrame, specs: Specs, source: str = "cases") ->
     _needs(cases, "peak_mem_gb", source)
     found = training_cases(cases, specs, "peak_mem_gb", source)
     return _compared(cases, found, peak_gb(found.runs, specs.coefficients("memory")), "peak_mem_gb")
+
+
+def validate_serving(cases: pd.DataFrame, specs: Specs, source: str = "cases") -> Validation:
+    """Predict the throughput of replicas, from their settings alone.
+
+    Args:
+        cases: Columns of `benchmarks/serving.csv`; further ones are passed through, missing or
+            blank ones are filled with what is usual.
+        specs: Shapes of models, GPUs and coefficients.
+        source: Name of the file, for messages.
+
+    Raises:
+        DataError: If there is no column `model`, `gpu`, `isl`, `osl` or `out_tok_s`.
+    """
+    measured = "out_tok_s"
+    for name in ("model", "gpu", "isl", "osl", measured):
+        _needs(cases, name, source)
+    columns = {str(name): cases[name].tolist() for name in cases}
+    piece = workpiece(columns, specs)
+    speed = piece.speed(specs.coefficients("serving"))
+    lines = _lines(cases)
+    values, _ = numbers(texts(cases, measured))
+    skipped = tuple((lines[k], reason) for k, reason in piece.reasons)
+    found = _Rows(piece.rows, values, skipped)
+    return _compared(cases, found, speed.output_tokens_per_second, measured)
 
 
 def _needs(cases: pd.DataFrame, name: str, source: str) -> None:

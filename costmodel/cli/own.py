@@ -57,7 +57,7 @@ def validate_training(
     """Predict the speed of training runs and compare with measurements."""
     from costmodel.analysis import validate
 
-    _validate(validate.validate_training, file, rows, prices, as_json=json_)
+    run_validation(validate.validate_training, file, rows, prices, as_json=json_)
 
 
 @validate_app.command("memory")
@@ -70,10 +70,10 @@ def validate_memory(
     """Predict the memory of training runs and compare with measurements."""
     from costmodel.analysis import validate
 
-    _validate(validate.validate_memory, file, rows, prices, as_json=json_)
+    run_validation(validate.validate_memory, file, rows, prices, as_json=json_)
 
 
-def _validate(
+def run_validation(
     check: Callable[[pd.DataFrame, Specs, str], Validation],
     file: Path,
     rows: Path | None,
@@ -81,6 +81,7 @@ def _validate(
     *,
     as_json: bool,
 ) -> None:
+    """Predict, compare with measurements, print the summary and write the rows."""
     from costmodel.analysis import validate
 
     result = check(validate.read_cases(file), specifications(prices), file.name)

@@ -20,6 +20,10 @@ METERS: dict[str, str] = {
     # capacity
     "unit_hour": "unit-h",
     "instance_hour": "instance-h",
+    # own machines
+    "gpu_purchase": "GPU",
+    "kwh": "kWh",
+    "kw_month": "kW-month",
     # retrieval
     "mtok": "Mtok",
     "krequest": "1,000 requests",
@@ -64,6 +68,15 @@ TRAINING_UNITS: dict[str, str] = {
 STORAGE_UNITS: dict[str, str] = {
     "model_month": "storage_model_month",
     "gb_month": "storage_gb_month",
+}
+
+# items of infrastructure.csv
+INFRASTRUCTURE_ITEMS: dict[str, str] = {
+    "purchase": "gpu_purchase",
+    "electricity": "kwh",
+    "colocation": "kw_month",
+    "egress": "gb",
+    "disk": "gb_month",
 }
 
 # unit words of retrieval.csv

@@ -16,6 +16,7 @@ from costmodel.errors import PriceError, nearest
 from costmodel.months import Array
 from costmodel.prices.catalog import Catalog, tuning_sku
 from costmodel.prices.meters import (
+    INFRASTRUCTURE_ITEMS,
     METERS,
     RETRIEVAL_UNITS,
     STORAGE_UNITS,
@@ -36,6 +37,7 @@ PRICE_TABLES = (
     "provisioned",
     "retrieval",
     "gpu_rental",
+    "infrastructure",
     "labour",
     "labelling",
 )
@@ -329,6 +331,10 @@ def _priced(name: str, row: Record) -> tuple[Key, dict[str, float]]:
     elif name == "gpu_rental":
         key = Key(name, row["provider"], row["instance"], row["market"], row["region"])
         prices = {"instance_hour": row["price_per_hour"]}
+    elif name == "infrastructure":
+        sku = " ".join(filter(None, [row["item"], row["gpu"]]))
+        key = Key(name, row["provider"], sku, "standard", row["region"])
+        prices = {INFRASTRUCTURE_ITEMS[row["item"]]: row["price"]}
     else:
         key = Key(name, TEAM, row["role"])
         prices = {"person_hour": row["per_hour"]}
@@ -397,8 +403,8 @@ def _check_names(catalog: Catalog, tables: Mapping[str, Sequence[Record]]) -> No
         if row["released"] and row["retires"] and row["released"] >= row["retires"]:
             message = f"{where}: retires {row['retires']} is not after released {row['released']}"
             raise PriceError(message)
-    for row in tables["gpu_rental"]:
-        if row["gpu"] not in gpus:
+    for row in (*tables["gpu_rental"], *tables["infrastructure"]):
+        if row["gpu"] and row["gpu"] not in gpus:
             message = (
                 f"{row['file']} line {row['line']}: unknown GPU {row['gpu']!r}"
                 f"{nearest(row['gpu'], gpus)}"

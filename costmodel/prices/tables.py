@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from costmodel.errors import PriceError, nearest
-from costmodel.prices.meters import RETRIEVAL_UNITS, STORAGE_UNITS, TOKEN_COLUMNS, TRAINING_UNITS
+from costmodel.prices.meters import (
+    INFRASTRUCTURE_ITEMS,
+    RETRIEVAL_UNITS,
+    STORAGE_UNITS,
+    TOKEN_COLUMNS,
+    TRAINING_UNITS,
+)
 
 MODES = ("standard", "batch", "flex", "priority", "developer", "fast")
 MARKETS = (
@@ -54,6 +60,12 @@ TRAINING_NUMBERS = (
     "lora_rank",
     "peak_seq_len",
 )
+SERVING_WORDS: dict[str, tuple[str, ...]] = {
+    "weights_prec": ("bf16", "fp16", "fp8", "fp8wo", "int8", "int4", "mxfp4", "nvfp4"),
+    "kv_prec": ("auto", "bf16", "fp16", "fp8", "int8"),
+    "mode": ("closed_loop", "static_batch", "static_max", "offline_max", "burst"),
+}
+SERVING_NUMBERS = ("n_gpus", "tp", "pp", "attn_dp", "ep", "isl", "osl", "concurrency")
 MEMORY_BASES = ("allocated", "reserved", "device")
 PREDICTED = ("training", "memory", "serving")
 OBJECTIVES = ("sft", "dpo", "ppo", "grpo", "rft")
@@ -203,6 +215,13 @@ TABLES: dict[str, Table] = {
         ),
         words={"market": MARKETS},
         required=("provider", "instance", "gpu", "gpu_count", "market", "price_per_hour"),
+    ),
+    "infrastructure": Table(
+        "infrastructure.csv",
+        key=("provider", "item", "gpu", "region"),
+        numbers=("price", "low", "high", "load_kw", "idle_kw", "provisioned_kw"),
+        words={"item": tuple(INFRASTRUCTURE_ITEMS)},
+        required=("provider", "item", "price"),
     ),
     "labour": Table(
         "labour.csv",
@@ -418,6 +437,18 @@ TABLES: dict[str, Table] = {
         dates=("published",),
         words=TRAINING_WORDS | {"memory_basis": MEMORY_BASES},
         required=("row_id", "source_id", "method", "model", "stack", "peak_mem_gb"),
+        dated=False,
+        priced=False,
+        on_demand=True,
+    ),
+    "serving_benchmarks": Table(
+        "benchmarks/serving.csv",
+        key=("row_id",),
+        texts=("source_id", "engine", "engine_version", "model", "gpu"),
+        numbers=(*SERVING_NUMBERS, "out_tok_s", "ttft_ms", "tpot_ms"),
+        dates=("published",),
+        words=SERVING_WORDS,
+        required=("row_id", "source_id", "engine", "model", "gpu", "isl", "osl", "out_tok_s"),
         dated=False,
         priced=False,
         on_demand=True,

@@ -196,7 +196,7 @@ def test_examples_over_the_limit_are_listed_with_their_lines(plain: Path) -> Non
 def test_a_long_text_is_counted_in_pieces_to_the_token(tmp_path: Path) -> None:
     path = tmp_path / "book.txt"
     text = "".join(
-        f"Line {k}: prices, 12.50 per unit!\n\n  - and more…\nAgain\n" for k in range(60_000)
+        f"Line {k}: prices, 12.50 per unit!\n\n  - and more…\nAgain\n" for k in range(100_000)
     )
     path.write_text(text, "utf-8")
     assert path.stat().st_size > BLOCK

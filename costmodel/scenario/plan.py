@@ -85,7 +85,7 @@ class _Draft:
     scenario: Scenario
     terms: Terms
     success_rate: Numeric | None
-    servings: dict[Host, list[Serving]] = field(default_factory=dict)
+    servings: dict[Pool, tuple[Host, list[Serving]]] = field(default_factory=dict)
     fixed: dict[tuple[str, int, Line], Quantity] = field(default_factory=dict)
     usage: list[Quantity] = field(default_factory=list)
     assumptions: list[str] = field(default_factory=list)
@@ -95,6 +95,19 @@ class _Draft:
     @property
     def book(self) -> PriceBook:
         return self.terms.book
+
+
+# what equal hosts have in common, whose deployments are pooled
+Pool = tuple[object, ...]
+
+
+def _pool(host: Host) -> Pool:
+    """Return what tells hosts apart, be their numbers arrays or not."""
+    values = [getattr(host, entry.name) for entry in fields(host) if entry.compare]
+    return (
+        type(host),
+        *((v.shape, v.tobytes()) if isinstance(v, np.ndarray) else v for v in values),
+    )
 
 
 def book_for(scenario: Scenario, book: PriceBook) -> PriceBook:
@@ -145,7 +158,7 @@ def plan(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Plan:
         raise
     quantities = [*draft.fixed.values(), *draft.usage]
     served: list[Quantity] = []
-    for host, servings in draft.servings.items():
+    for host, servings in draft.servings.values():
         served += host.serve(servings, terms)
     draft.assumptions += _guesses("upkeep", scenario.upkeep)
     if option.success_rate is not None:
@@ -410,7 +423,8 @@ def _draft_span(draft: _Draft, option: Option, span: _Span, scale: Numeric, plac
             caching=option.caching,
             cache_hit_share=option.cache_hit_share,
         )
-        served = draft.servings.setdefault(span.stage.host, [])
+        host = span.stage.host
+        served = draft.servings.setdefault(_pool(host), (host, []))[1]
         served.append(serving)
         served += _double_runs(draft, span, serving)
         others = {n: a for n, a in span.stage.approaches.items() if not a.tunes}
@@ -492,7 +506,7 @@ def _occasions(
         regular.append(
             Occasion("requirement_change", "upkeep", "requirement_change", times, trainable)
         )
-        _expect(draft, span, 12.0 / np.asarray(per_year), "requirements change")
+        _expect(draft, span, 12.0 / float(np.mean(per_year)), "requirements change")
     if span.stage.tuned and np.any(np.asarray(settings.label_life_months) > 0):
         life = np.asarray(settings.label_life_months, float)
         times = upkeep.expected_events(12.0 / life, active)
@@ -561,7 +575,7 @@ def _evaluate(
         phase=occasion.phase,
         cause=occasion.cause,
     )
-    served = draft.servings[span.stage.host]
+    served = draft.servings[_pool(span.stage.host)][1]
     served.append(tested)
     made = occasion.work in ("build", "retirement")
     if span.stage.tuned and settings.compare_with_base and made and _on_sale(span, draft.book):

@@ -85,7 +85,7 @@ class _Draft:
     scenario: Scenario
     terms: Terms
     success_rate: Numeric | None
-    servings: dict[Pool, tuple[Host, list[Serving]]] = field(default_factory=dict)
+    servings: dict[object, tuple[Host, list[Serving]]] = field(default_factory=dict)
     fixed: dict[tuple[str, int, Line], Quantity] = field(default_factory=dict)
     usage: list[Quantity] = field(default_factory=list)
     assumptions: list[str] = field(default_factory=list)
@@ -96,17 +96,16 @@ class _Draft:
     def book(self) -> PriceBook:
         return self.terms.book
 
+    def served_by(self, host: Host) -> list[Serving]:
+        """Return what a host serves so far; equal hosts are one."""
+        return self.servings.setdefault(_told(host), (host, []))[1]
 
-# what equal hosts have in common, whose deployments are pooled
-Pool = tuple[object, ...]
 
-
-def _pool(host: Host) -> Pool:
-    """Return what tells hosts apart, be their numbers arrays or not."""
+def _told(host: Host) -> object:
+    """Return what tells a host from others, many values of a number at once included."""
     values = [getattr(host, entry.name) for entry in fields(host) if entry.compare]
-    return (
-        type(host),
-        *((v.shape, v.tobytes()) if isinstance(v, np.ndarray) else v for v in values),
+    return type(host), *(
+        (one.shape, one.tobytes()) if isinstance(one, np.ndarray) else one for one in values
     )
 
 
@@ -423,8 +422,7 @@ def _draft_span(draft: _Draft, option: Option, span: _Span, scale: Numeric, plac
             caching=option.caching,
             cache_hit_share=option.cache_hit_share,
         )
-        host = span.stage.host
-        served = draft.servings.setdefault(_pool(host), (host, []))[1]
+        served = draft.served_by(span.stage.host)
         served.append(serving)
         served += _double_runs(draft, span, serving)
         others = {n: a for n, a in span.stage.approaches.items() if not a.tunes}
@@ -509,9 +507,10 @@ def _occasions(
         _expect(draft, span, 12.0 / float(np.mean(per_year)), "requirements change")
     if span.stage.tuned and np.any(np.asarray(settings.label_life_months) > 0):
         life = np.asarray(settings.label_life_months, float)
-        times = upkeep.expected_events(12.0 / life, active)
+        ages = np.where(life > 0, 12.0 / np.where(life > 0, life, 1.0), 0.0)
+        times = upkeep.expected_events(ages, active)
         regular.append(Occasion("label_ageing", "upkeep", "label_ageing", times, trainable))
-        _expect(draft, span, life, "labels have aged")
+        _expect(draft, span, 12.0 / float(np.mean(ages)), "labels have aged")
     if np.any(np.asarray(trainable) < 1.0) and regular:
         due = float(sum(np.sum(o.times * (1 - np.asarray(trainable))) for o in regular))
         draft.assumptions.append(
@@ -539,9 +538,9 @@ def _occasions(
     return result | {"all": (*once, *moves, *regular)}
 
 
-def _expect(draft: _Draft, span: _Span, every: Numeric, what: str) -> None:
+def _expect(draft: _Draft, span: _Span, every: float, what: str) -> None:
     """Put the most likely dates of something that comes at a rate into the calendar."""
-    step = max(round(float(np.mean(every))), 1)
+    step = max(round(every), 1)
     for months in range(step, draft.terms.months.count, step):
         day = add_months(span.since, months)
         if day < span.until:
@@ -552,7 +551,8 @@ def _scheduled(scenario: Scenario, active: Array) -> list[Occasion]:
     every = np.asarray(scenario.upkeep.evaluate_every_months, float)
     if not np.any(every > 0):
         return []
-    return [Occasion("evaluation", "upkeep", "drift", active / every)]
+    times = np.where(every > 0, active / np.where(every > 0, every, 1.0), 0.0)
+    return [Occasion("evaluation", "upkeep", "drift", times)]
 
 
 def _evaluate(
@@ -575,7 +575,7 @@ def _evaluate(
         phase=occasion.phase,
         cause=occasion.cause,
     )
-    served = draft.servings[_pool(span.stage.host)][1]
+    served = draft.served_by(span.stage.host)
     served.append(tested)
     made = occasion.work in ("build", "retirement")
     if span.stage.tuned and settings.compare_with_base and made and _on_sale(span, draft.book):

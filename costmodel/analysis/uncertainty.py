@@ -72,6 +72,11 @@ class Chance:
     seed: int = 0
 
     @cached_property
+    def central(self) -> Comparison:
+        """The scenario at the means of all inputs."""
+        return compare(self.scenario, self.book)
+
+    @cached_property
     def by_chance(self) -> Driver | None:
         """How often requirements change in a year, where that is left to chance."""
         rate = float(np.mean(self.scenario.upkeep.requirement_changes_per_year))
@@ -297,7 +302,7 @@ def draws(chance: Chance, number: int, names: Sequence[str] = ()) -> Draws:
     if number < 1:
         message = f"draws must be at least 1, got {number}"
         raise ScenarioError(message)
-    central = compare(chance.scenario, chance.book)
+    central = chance.central
     wanted = [r.name for r in central.results if r.feasible and (not names or r.name in names)]
     for name in names:
         central.bill(name)
@@ -311,8 +316,9 @@ def draws(chance: Chance, number: int, names: Sequence[str] = ()) -> Draws:
         for name in wanted:
             parts[name].append(_costs(chance, scenario, name, block, stop - start, central))
     costs = tuple(
-        Costs(name, *(np.concatenate(each) for each in zip(*found, strict=True)))
-        for name, found in parts.items()
+        # one after the other, so that only one option lies in memory twice
+        Costs(name, *(np.concatenate(each) for each in zip(*parts.pop(name), strict=True)))
+        for name in wanted
     )
     if chance.by_chance is not None:
         stated = values.get(CHANGES, chance.scenario.upkeep.requirement_changes_per_year)

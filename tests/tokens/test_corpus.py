@@ -190,6 +190,18 @@ def test_examples_over_the_limit_are_listed_with_their_lines(plain: Path) -> Non
     assert all(length > 50 for _, length in found.long)
 
 
+def test_what_is_remembered_of_instructions_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.jsonl"
+    told = [{"messages": [{"role": "system", "content": f"Rule {k}. " * 40}]} for k in range(900)]
+    path.write_bytes(lines([*told, *told]))
+    expected = whole(path).tokens
+    monkeypatch.setattr(corpus, "REMEMBERED", 10_000)
+    monkeypatch.setattr(corpus, "RECORDS", 50)
+    assert whole(path).tokens == expected
+
+
 # text
 
 

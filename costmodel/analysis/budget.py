@@ -102,9 +102,13 @@ class Budget:
         low, middle, high = (float(x) for x in np.quantile(total, SHOWN))
         ask = float(np.quantile(total, self.confidence))
         over = None if self.limit is None else float(np.mean(total > self.limit))
+        ends = [d.drawn(np.array([SHOWN[0], SHOWN[-1]])) for d in self.drawn.chance.everything]
         drivers: list[dict[str, Any]] = [
             {
                 "name": driver.name,
+                "low": float(ends[k][0]),
+                "high": float(ends[k][1]),
+                "factor": bool(driver.rows),
                 "low_usd": float(swing[k, 0]),
                 "high_usd": float(swing[k, 1]),
                 "swing_usd": float(swing[k, 1] - swing[k, 0]),

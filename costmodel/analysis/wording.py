@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 HUNDRED = 100.0
+THOUSAND = 1000.0
 
 
 def money(usd: float) -> str:
@@ -41,3 +42,29 @@ def amount(value: float) -> str:
     if value and abs(value) < 1e6:  # noqa: PLR2004
         return f"{value:,.6g}"
     return f"{value:,.0f}"
+
+
+def brief(usd: float) -> str:
+    """Write dollars with up to three significant digits and a letter, for pictures.
+
+    >>> brief(46512.3), brief(2.2e6), brief(6.4567), brief(0.000646), brief(999_900)
+    ('$46.5k', '$2.2M', '$6.46', '$0.000646', '$1M')
+    """
+    return money(usd) if abs(usd) < THOUSAND - 0.5 else f"${_lettered(usd)}".replace("$-", "-$")
+
+
+def tally(value: float) -> str:
+    """Write a count with up to three significant digits and a letter, for pictures.
+
+    >>> tally(655_900), tally(2_240_000), tally(812), tally(0)
+    ('656k', '2.24M', '812', '0')
+    """
+    return f"{value:.3g}" if abs(value) < THOUSAND - 0.5 else _lettered(value)
+
+
+def _lettered(value: float) -> str:
+    for letter, size in (("k", 1e3), ("M", 1e6), ("B", 1e9)):
+        scaled = float(f"{value / size:.3g}")
+        if abs(scaled) < THOUSAND:
+            break
+    return f"{scaled:,.3g}{letter}" if abs(scaled) < THOUSAND else f"{scaled:,.0f}{letter}"

@@ -1,55 +1,478 @@
-"""The look that all pictures share."""
+"""The look that all pictures share: inks, words, titles, and labels that keep their distance.
+
+Pictures are drawn in the inks of a light page. `DARK` says which ink stands for each on a dark one:
+replacing the one by the other in the JSON of a figure is all that a dark theme takes (`darkened`).
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+import re
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from html import escape
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from costmodel.analysis.wording import THOUSAND, brief, money
 
 if TYPE_CHECKING:
+    import pandas as pd
     import plotly.graph_objects as go
 
-# colours that people with colour-blindness tell apart (Okabe and Ito, 2008)
-PHASE_COLOURS = {
-    "build": "#0072b2",
-    "serve": "#229de2",
-    "upkeep": "#d55e00",
-    "exit": "#cc79a7",
-}
-PHASE_WORDS = {
-    "build": "Build",
-    "serve": "Serve",
-    "upkeep": "Upkeep",
-    "exit": "Exit",
-}
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
+
+class Ink(NamedTuple):
+    """A colour that people with colour-blindness tell apart (Okabe and Ito, 2008).
+
+    Attributes:
+        line: Of lines and areas on white, at least 3:1.
+        text: Of words on white, at least 4.5:1.
+        dark: Of both on #212121.
+    """
+
+    line: str
+    text: str
+    dark: str
+
+
+BLUE = Ink("#0072b2", "#0072b2", "#008fdf")
+SKY = Ink("#229de2", "#187cb5", "#56b4e9")
+GREEN = Ink("#009e73", "#008661", "#00a578")
+VERMILLION = Ink("#d55e00", "#c35600", "#e8701a")
+PURPLE = Ink("#cc79a7", "#bc508c", "#cf80ac")
+ORANGE = Ink("#c58800", "#9d6c00", "#e69f00")
+GREY = Ink("#8a9199", "#656c74", "#949ba3")
+INKS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
+DASHES = ("solid", "dash", "dot", "dashdot")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "pentagon", "star", "cross", "hexagon")
+
+TEXT, QUIET, GRID, HOVER = "#1f2328", "#59636e", "#dfe3e8", "#fefefe"
+CLEAR = "rgba(0,0,0,0)"
+
+PHASE_INKS = {"build": BLUE, "serve": SKY, "upkeep": VERMILLION, "exit": PURPLE}
+PHASE_COLOURS = {phase: ink.line for phase, ink in PHASE_INKS.items()}
+PHASE_WORDS = {"build": "Build", "serve": "Serve", "upkeep": "Upkeep", "exit": "Exit"}
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"
+TITLE_SIZE, SUBTITLE_SIZE, LABEL_SIZE = 17, 12.5, 12
+TITLE_LETTERS, SUBTITLE_LETTERS = 80, 112  # of a line that fits into 720 pixels
+LINE_PX = 17  # distance of two labels
+LETTER_PX = 7.0  # width of a letter of a label, on the safe side
+CENTS = 2  # digits of a cent
+HALF_PERCENT = 0.005
+SHORT_DECADES = 2.6
+NARROW_PX = 560  # width of the plot on the narrowest page we care for
+
+# the button that uploads a chart must not be there
+CONFIG: dict[str, Any] = {"displaylogo": False, "responsive": True, "showSendToCloud": False}
+
+
+def alpha(ink: str, opacity: float) -> str:
+    """Return a colour that lets through what lies below.
+
+    >>> alpha("#0072b2", 0.2)
+    'rgba(0,114,178,0.2)'
+    """
+    red, green, blue = _channels(ink)
+    return f"rgba({red},{green},{blue},{opacity:g})"
+
+
+def _channels(ink: str) -> tuple[int, int, int]:
+    return int(ink[1:3], 16), int(ink[3:5], 16), int(ink[5:7], 16)
+
+
+def _pairs() -> dict[str, str]:
+    pairs = {TEXT: "#e6e8ea", QUIET: "#a9b1ba", GRID: "#43484e", HOVER: "#2b2f33"}
+    for ink in (*INKS, GREY):
+        pairs |= {ink.line: ink.dark, ink.text: ink.dark}
+    words = {
+        "rgba({},{},{},".format(*_channels(a)): "rgba({},{},{},".format(*_channels(b))
+        for a, b in pairs.items()
+    }
+    return pairs | words
+
+
+# light -> dark, in whole colours and in the beginning of those that let through
+DARK: Mapping[str, str] = _pairs()
+
+
+def darkened(json: str) -> str:
+    """Return the JSON of a figure in the inks of a dark page.
+
+    >>> darkened('{"color": "#0072b2", "fillcolor": "rgba(0,114,178,0.2)"}')
+    '{"color": "#008fdf", "fillcolor": "rgba(0,143,223,0.2)"}'
+    """
+    found = "|".join(re.escape(ink) for ink in DARK)
+    return re.sub(found, lambda match: DARK[match[0]], json)
 
 
 def template() -> go.layout.Template:
     """Return the template of all pictures: quiet, and without the button that uploads a chart."""
     import plotly.graph_objects as go
 
+    axis = {
+        "gridcolor": GRID,
+        "linecolor": GRID,
+        "zeroline": False,
+        "ticks": "",
+        "exponentformat": "B",
+        "title": {"font": {"size": SUBTITLE_SIZE}},
+    }
     return go.layout.Template(
         layout={
-            "font": {"family": FONT, "size": 13},
+            "font": {"family": FONT, "size": 12.5, "color": TEXT},
             "title": {
-                "font": {"size": 18},
-                "subtitle": {"font": {"size": 13, "color": "#777777"}},
+                "font": {"size": TITLE_SIZE},
+                "subtitle": {"font": {"size": SUBTITLE_SIZE, "color": QUIET}},
                 "x": 0,
                 "xanchor": "left",
                 "xref": "container",
-                "pad": {"l": 16, "t": 10},
-                "automargin": True,
+                "pad": {"l": 16},
                 "yref": "container",
-                "y": 0.97,
+                "yanchor": "top",
             },
-            "margin": {"l": 20, "r": 20, "t": 96, "b": 40},
-            "paper_bgcolor": "#ffffff",
-            "plot_bgcolor": "#ffffff",
-            "xaxis": {"gridcolor": "rgba(128,128,128,0.25)", "zeroline": False},
-            "yaxis": {"gridcolor": "rgba(128,128,128,0)", "zeroline": False},
-            "hoverlabel": {"align": "left"},
+            "paper_bgcolor": CLEAR,
+            "plot_bgcolor": CLEAR,
+            "xaxis": axis,
+            "yaxis": axis,
+            "showlegend": False,
+            "uirevision": "keep",
+            "hoverlabel": {
+                "align": "left",
+                "bgcolor": HOVER,
+                "bordercolor": GREY.line,
+                "font": {"color": TEXT, "family": FONT, "size": 12.5},
+            },
             "modebar": {
                 "remove": ["sendChartToCloud", "lasso2d", "select2d", "autoScale2d"],
-                "bgcolor": "rgba(0,0,0,0)",
+                "bgcolor": CLEAR,
+                "color": GREY.line,
+                "activecolor": TEXT,
             },
         }
     )
+
+
+# words
+
+
+def said(text: object) -> str:
+    """Return text as a picture shows it, whatever it holds.
+
+    >>> said("R&D <b>bot</b>"), said("from $1 to $2")
+    ('R&amp;D &lt;b&gt;bot&lt;/b&gt;', 'from $1 to $2')
+    """
+    return escape(str(text), quote=False)
+
+
+def clipped(text: str, letters: int = 34) -> str:
+    """Return a name that fits beside a bar.
+
+    >>> clipped("a name that is much too long to stand beside a bar")
+    'a name that is much too long to s…'
+    """
+    return text if len(text) <= letters else text[: letters - 1].rstrip() + "…"
+
+
+def coloured(text: str, ink: Ink) -> str:
+    """Return words in the colour of what they name."""
+    return f'<span style="color:{ink.text}">{text}</span>'
+
+
+def phase_key(phases: Iterable[str]) -> str:
+    """Return the words for phases in their colours, in place of a legend."""
+    return " ".join(coloured(f"■ {PHASE_WORDS[phase]}", PHASE_INKS[phase]) for phase in phases)
+
+
+def price(usd: float) -> str:
+    """Write a unit price as tables state it, with all of its digits.
+
+    >>> price(7.5), price(0.6), price(0.003), price(12)
+    ('$7.50', '$0.60', '$0.003', '$12.00')
+    """
+    text = f"{usd:.6g}"
+    return f"${text}" if len(text.partition(".")[2]) > CENTS or "e" in text else f"${usd:.2f}"
+
+
+def chance(value: float) -> str:
+    """Write a share, never as certain when it is not.
+
+    >>> chance(0.996), chance(0.5), chance(0.001)
+    ('over 99%', '50%', 'under 1%')
+    """
+    if 0 < value < HALF_PERCENT:
+        return "under 1%"
+    if 1 > value > 1 - HALF_PERCENT:
+        return "over 99%"
+    return f"{value:.0%}"
+
+
+def log_ticks(low: float, high: float) -> dict[str, list[float] | list[str]]:
+    """Return ticks of a logarithmic axis in dollars: 1, 2 and 5 where the range is short.
+
+    Args:
+        low: Exponent at the beginning.
+        high: Exponent at the end.
+
+    >>> log_ticks(-1.1, 0.1)["ticktext"]
+    ['$0.1', '$0.2', '$0.5', '$1']
+    """
+    steps = (1, 2, 5) if high - low < SHORT_DECADES else (1,)
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    values = [s * 10.0**k for k in decades for s in steps if low <= math.log10(s * 10.0**k) <= high]
+    return {
+        "tickvals": values,
+        "ticktext": [brief(v) if v >= THOUSAND else f"${v:g}" for v in values],
+    }
+
+
+def provenance(rows: pd.DataFrame) -> str:
+    """Return where the dearest of some lines of a bill comes from.
+
+    Args:
+        rows: Part of what `Bill.frame()` returns.
+    """
+    if rows.empty:
+        return ""
+    sums = rows.groupby(["line", "file", "row", "verified_on"], sort=False)["cost_usd"].sum()
+    line, file, row, checked = sums.idxmax()
+    return cite(file, row, checked, f"{line} {money(float(sums.max()))}")
+
+
+def cite(file: object, row: object, checked: object, about: str = "") -> str:
+    """Return a row of a table as the end of a hover text.
+
+    >>> cite("labour.csv", 14, "2026-11-01")
+    '<br><i>labour.csv row 14, checked 2026-11-01</i>'
+    """
+    begins = f"{said(about)} · " if about else ""
+    return f"<br><i>{begins}{said(file)} row {row}, checked {checked}</i>"
+
+
+# layout
+
+
+def dress(
+    figure: go.Figure,
+    title: str,
+    subtitle: Sequence[str],
+    *,
+    plot_px: float,
+    right: int = 24,
+    bottom: int = 44,
+) -> go.Figure:
+    """Give a figure its title, subtitle and size, and return it.
+
+    Args:
+        figure: What to dress.
+        title: The finding in words.
+        subtitle: How to read it, in sentences; markup is kept, so escape what users wrote.
+        plot_px: Height of the plot. [px]
+        right: Room for labels at the end of lines. [px]
+        bottom: Room below. [px]
+    """
+    heading = [said(line) for line in wrap(title, _even(len(title), TITLE_LETTERS))]
+    rows = [row for text in subtitle for row in wrapped(text, SUBTITLE_LETTERS)]
+    top = 18 + 22 * len(heading) + 17 * len(rows) + 18
+    height = round(plot_px + top + bottom)
+    return figure.update_layout(
+        template=template(),
+        title={
+            "text": "<br>".join(heading),
+            "subtitle": {"text": "<br>".join(rows)},
+            "y": 1 - 14 / height,
+        },
+        height=height,
+        margin={"l": 16, "r": right, "t": top, "b": bottom},
+    )
+
+
+def wrapped(text: str, letters: int) -> list[str]:
+    """Break a text with markup into lines, counting only what is seen.
+
+    >>> wrapped('<span style="color:#0072b2">one</span> two three', 8)
+    ['<span style="color:#0072b2">one</span> two', 'three']
+    """
+    lines: list[str] = []
+    width = 0
+    letters = _even(len(re.sub(r"<[^>]*>|&\w+;", "", text)), letters)
+    # spaces inside of tags do not count
+    for word in re.findall(r"(?:<[^>]*>|[^\s<])+", text):
+        seen = len(re.sub(r"<[^>]*>|&\w+;", "", word))
+        if lines and width + 1 + seen <= letters:
+            lines[-1] += f" {word}"
+            width += 1 + seen
+        else:
+            lines.append(word)
+            width = seen
+    return lines
+
+
+def _even(length: int, letters: int) -> int:
+    """Return the width at which a text fills all of its lines about evenly."""
+    lines = math.ceil(length / letters)
+    return letters if lines <= 1 else min(letters, math.ceil(length / lines) + 8)
+
+
+def option_looks(names: Iterable[Hashable]) -> dict[Hashable, tuple[Ink, str]]:
+    """Return ink and dash of each option, the same in every picture of a scenario.
+
+    >>> option_looks(["A", "B"])["B"][0] == VERMILLION
+    True
+    """
+    unique = list(dict.fromkeys(names))
+    return {
+        name: (INKS[k % len(INKS)], DASHES[k // len(INKS) % len(DASHES)])
+        for k, name in enumerate(unique)
+    }
+
+
+def pushed_apart(
+    wanted: Sequence[float], gap: float, low: float = 0.0, high: float = float("inf")
+) -> list[float]:
+    """Return places at least a gap apart, as near as possible to those wanted, order kept.
+
+    Neighbours that are too close become one block around the middle of where they want to be.
+
+    Args:
+        wanted: Where each label wants to be. [px]
+        gap: Least distance. [px]
+        low: Least place. [px]
+        high: Greatest place; gives way where there is not room for all. [px]
+
+    >>> pushed_apart([10, 12, 50], 10)
+    [6.0, 16.0, 50.0]
+    >>> pushed_apart([95, 99], 10, high=100)
+    [90.0, 100.0]
+    """
+    order = sorted(range(len(wanted)), key=lambda k: wanted[k])
+    high = max(high, low + gap * (len(order) - 1))
+    blocks: list[tuple[float, int]] = []  # sum of where the first wants to be, and size
+    for place, k in enumerate(order):
+        blocks.append((wanted[k] - gap * place, 1))
+        while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] > blocks[-1][0] / blocks[-1][1]:
+            total, size = blocks.pop()
+            blocks[-1] = (blocks[-1][0] + total, blocks[-1][1] + size)
+    first = [total / size for total, size in blocks for _ in range(size)]
+    first = [min(max(x, low), high - gap * (len(order) - 1)) for x in first]
+    places = [0.0] * len(order)
+    for place, k in enumerate(order):
+        places[k] = float(first[place] + gap * place)
+    return places
+
+
+class Label(NamedTuple):
+    """A label beside a line or a point.
+
+    Attributes:
+        text: What it says.
+        at: Height where it wants to be, as a share of the plot. [1]
+        colour: Of the text.
+    """
+
+    text: str
+    at: float
+    colour: str
+
+
+def end_labels(
+    figure: go.Figure, labels: Sequence[Label], plot_px: float, *, yref: str = "y domain"
+) -> list[float]:
+    """Write labels at the right end of lines, pushed apart; return their heights.
+
+    Args:
+        figure: Where to write.
+        labels: What to write.
+        plot_px: Height of the plot they stand beside. [px]
+        yref: The axis they stand beside.
+
+    Returns:
+        Heights above the bottom of the plot. [px]
+    """
+    places = pushed_apart([x.at * plot_px for x in labels], LINE_PX, 0.0, plot_px)
+    for label, place in zip(labels, places, strict=True):
+        figure.add_annotation(
+            text=label.text,
+            x=1,
+            xref="x domain",
+            y=place / plot_px,
+            yref=yref,
+            xanchor="left",
+            yanchor="middle",
+            xshift=6,
+            showarrow=False,
+            font={"color": label.colour, "size": LABEL_SIZE},
+        )
+    return places
+
+
+class Box(NamedTuple):
+    """A rectangle on the screen. [px]"""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+    def meets(self, other: Box) -> bool:
+        """Return whether two rectangles overlap."""
+        return (
+            self.left < other.right
+            and other.left < self.right
+            and self.bottom < other.top
+            and other.bottom < self.top
+        )
+
+
+def placed(
+    points: Sequence[tuple[float, float]],
+    texts: Sequence[str],
+    *,
+    width: float = NARROW_PX,
+    height: float,
+    taken: Sequence[Box] = (),
+) -> list[tuple[float, float] | None]:
+    """Return where labels of points go so that they neither overlap nor leave the plot.
+
+    The first label is placed first; a label that fits nowhere is left out.
+
+    Args:
+        points: Places of the points. [px]
+        texts: Labels.
+        width: Of the plot. [px]
+        height: Of the plot. [px]
+        taken: Rectangles to keep free besides.
+
+    Returns:
+        Middle of each label relative to its point. [px]
+
+    >>> placed([(10, 50), (100, 50)], ["one", "two"], height=100)
+    [(19.5, 0.0), (19.5, 0.0)]
+    """
+    marks = [Box(x - 6, y - 6, x + 6, y + 6) for x, y in points]
+    boxes = [*taken]
+    found: list[tuple[float, float] | None] = []
+    for k, ((x, y), text) in enumerate(zip(points, texts, strict=True)):
+        half = len(text) * LETTER_PX / 2
+        found.append(None)
+        for dx, dy in _offsets(half):
+            box = Box(x + dx - half, y + dy - 8, x + dx + half, y + dy + 8)
+            inside = box.left >= 0 and box.right <= width and 0 <= box.bottom and box.top <= height
+            others = (mark for j, mark in enumerate(marks) if j != k)
+            if inside and not any(box.meets(x) for x in (*boxes, *others)):
+                found[-1] = (dx, dy)
+                boxes.append(box)
+                break
+    return found
+
+
+def _offsets(half: float) -> Iterable[tuple[float, float]]:
+    """Yield places around a point, nearest first."""
+    for away in (0, 16, 32, 48, 64):
+        for side in (1, -1):
+            for up in (1, -1) if away else (1,):
+                yield side * (half + 9), float(up * away)
+                if not away:
+                    yield side * (half + 4), 14.0
+                    yield side * (half + 4), -14.0
+        for up in (1, -1):
+            yield 0.0, float(up * (away + 16))

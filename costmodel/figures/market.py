@@ -1,0 +1,195 @@
+"""Pictures of prices."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from costmodel.analysis.wording import money
+from costmodel.figures import style
+from costmodel.figures.style import Label, said
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+HISTORY_PX, ROW_PX = 300, 24
+MOST_ROWS = 20
+METER_LOOKS = {
+    "output_mtok": ("output", style.VERMILLION),
+    "input_mtok": ("input", style.BLUE),
+    "cached_input_mtok": ("cached input", style.GREEN),
+    "cache_write_mtok": ("cache write", style.PURPLE),
+    "cache_write_1h_mtok": ("cache write, 1 h", style.ORANGE),
+    "cache_storage_mtok_hour": ("cache storage, per hour", style.SKY),
+}
+MARKET_LOOKS = {
+    "on_demand": ("on demand", style.BLUE, "circle"),
+    "spot": ("spot", style.GREEN, "diamond"),
+    "marketplace": ("marketplace", style.PURPLE, "square"),
+    "reserved_1y": ("reserved 1 year", style.ORANGE, "triangle-up"),
+    "reserved_3y": ("reserved 3 years", style.VERMILLION, "triangle-down"),
+    "capacity_block": ("capacity block", style.SKY, "cross"),
+}
+
+
+def price_history(frame: pd.DataFrame, on: date, *, ahead_days: int = 180) -> go.Figure:
+    """Draw how the prices of a model moved and will move, as steps.
+
+    Args:
+        frame: What `analysis.prices.price_history` returns.
+        on: Today, marked by a line.
+        ahead_days: How far ahead prices that hold today are drawn. [day]
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    if frame.empty:
+        return style.dress(figure, "No price of tokens is published", [], plot_px=40)
+    known = [day for day in frame["effective_from"] if day is not None]
+    checked = list(frame["verified_on"])
+    first = min(*known, *checked, on) - timedelta(days=60)
+    last = max(*known, on) + timedelta(days=ahead_days)
+    positive = frame.loc[frame["unit_price_usd"] > 0, "unit_price_usd"]
+    low = math.log10(float(positive.min()) if len(positive) else 0.01) - 0.3
+    high = math.log10(float(positive.max()) if len(positive) else 1.0) + 0.3
+    labels = []
+    for meter, (word, ink) in METER_LOOKS.items():
+        rows = frame[(frame["meter"] == meter) & (frame["unit_price_usd"] > 0)]
+        if rows.empty:
+            continue
+        x: list[str | None] = []
+        y: list[float | None] = []
+        about: list[str] = []
+        for row in rows.to_dict("records"):
+            begin = row["effective_from"] or first
+            end = row["effective_to"] or last
+            since = row["effective_from"] or "release (start unknown)"
+            text = f"<b>{word}: {style.price(row['unit_price_usd'])} per Mtok</b><br>since {since}"
+            text += style.cite(row["file"], row["row"], row["verified_on"])
+            x += [begin.isoformat(), end.isoformat()]
+            y += [row["unit_price_usd"]] * 2
+            about += [text] * 2
+        figure.add_scatter(
+            x=x,
+            y=y,
+            mode="lines+markers",
+            line={"color": ink.line, "width": 2.5, "shape": "hv"},
+            marker={"size": 5},
+            customdata=about,
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+        open_ = rows[[day is None or day > on for day in rows["effective_to"]]]
+        end_usd = float((open_ if len(open_) else rows)["unit_price_usd"].iloc[-1])
+        text = f"{word} {style.price(end_usd)}"
+        labels.append(Label(text, (math.log10(end_usd) - low) / (high - low), ink.text))
+    style.end_labels(figure, labels, HISTORY_PX)
+    figure.add_vline(x=on.isoformat(), line={"color": style.QUIET, "dash": "dot", "width": 1})
+    figure.add_annotation(
+        x=on.isoformat(),
+        y=0,
+        yref="y domain",
+        text=f"today, {on}",
+        showarrow=False,
+        xanchor="right",
+        yanchor="bottom",
+        xshift=-4,
+        font={"color": style.QUIET, "size": style.LABEL_SIZE},
+    )
+    note = "US$ per Mtok, logarithmic · steps = dated rows of the price table"
+    if len(known) < len(frame):
+        note += " · a price without a date is drawn back to 60 days before it was checked"
+    style.dress(figure, _moved(frame, on), [note], plot_px=HISTORY_PX, right=150)
+    return figure.update_layout(
+        xaxis={"type": "date", "range": [first.isoformat(), last.isoformat()]},
+        yaxis={
+            "type": "log",
+            "range": [low, high],
+            "automargin": True,
+            **style.log_ticks(low, high),
+        },
+    )
+
+
+def _moved(frame: pd.DataFrame, on: date) -> str:
+    """Say what the price of output does next, or did last."""
+    name = f"{frame['model'].iloc[0]} at {frame['provider'].iloc[0]}"
+    order = [m for m in ("output_mtok", "input_mtok") if (frame["meter"] == m).any()]
+    meter = order[0] if order else frame["meter"].iloc[0]
+    rows = frame[frame["meter"] == meter].to_dict("records")
+    word = METER_LOOKS[meter][0]
+    for before, after in zip(rows[:-1], rows[1:], strict=True):
+        day, old, new = after["effective_from"], before["unit_price_usd"], after["unit_price_usd"]
+        if day is not None and day > on and old > 0 and new != old:
+            way = "rises" if new > old else "falls"
+            return f"{name}: {word} {way} from {style.price(old)} to {style.price(new)} per Mtok on {day}"
+    first, last = rows[0]["unit_price_usd"], rows[-1]["unit_price_usd"]
+    if len(rows) == 1 or first <= 0 or first == last:
+        return f"{name}: {word} at {style.price(last)} per Mtok, no change on record"
+    way = "up" if last > first else "down"
+    since = rows[-1]["effective_from"]
+    return f"{name}: {word} {way} {abs(last / first - 1):.0%} to {style.price(last)} per Mtok since {since}"
+
+
+def rents(frame: pd.DataFrame, on: date) -> go.Figure:
+    """Draw what a GPU rents for, one line for each provider, cheapest on top.
+
+    Args:
+        frame: What `analysis.prices.rents` returns.
+        on: Day of the prices.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    if frame.empty:
+        return style.dress(figure, f"Nobody rents it out on {on}", [], plot_px=40)
+    cheapest = frame.groupby("provider")["usd_per_gpu_hour"].min().sort_values()
+    providers = [str(name) for name in cheapest.index[:MOST_ROWS]]
+    shown = frame[frame["provider"].isin(providers)]
+    at = {name: k for k, name in enumerate(providers)}
+    for name, rows in shown.groupby("provider"):
+        figure.add_scatter(
+            x=[float(rows["usd_per_gpu_hour"].min()), float(rows["usd_per_gpu_hour"].max())],
+            y=[at[str(name)]] * 2,
+            mode="lines",
+            line={"color": style.GRID, "width": 3},
+            hoverinfo="skip",
+        )
+    present = [market for market in MARKET_LOOKS if (shown["market"] == market).any()]
+    for market in present:
+        word, ink, symbol = MARKET_LOOKS[market]
+        rows = shown[shown["market"] == market]
+        figure.add_scatter(
+            x=rows["usd_per_gpu_hour"].round(4).tolist(),
+            y=[at[name] for name in rows["provider"]],
+            mode="markers",
+            marker={"color": ink.line, "symbol": symbol, "size": 10, "opacity": 0.85},
+            customdata=[
+                f"<b>{money(r['usd_per_gpu_hour'])} per GPU-hour</b>, {word}<br>"
+                f"{said(r['instance'])}, {r['gpus']} GPUs {said(r['region'])}"
+                + style.cite(r["file"], r["row"], r["verified_on"])
+                for r in rows.to_dict("records")
+            ],
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    gpu, best = frame["gpu"].iloc[0], frame.iloc[0]
+    usual = float(frame["usd_per_gpu_hour"].median())
+    key = " ".join(style.coloured(f"■ {MARKET_LOOKS[m][0]}", MARKET_LOOKS[m][1]) for m in present)
+    more = len(cheapest) - len(providers)
+    notes = [f"US$ per GPU-hour on {on}: {key}" + (f" · {more} dearer left out" if more else "")]
+    low, high = (float(f(shown["usd_per_gpu_hour"])) for f in (min, max))
+    title = f"{gpu}: {money(low)} to {money(high)} an hour, half of the offers under {money(usual)}"
+    title += f"; {best['provider']} is cheapest"
+    style.dress(figure, title, notes, plot_px=ROW_PX * len(providers) + 12)
+    return figure.update_layout(
+        xaxis={"tickprefix": "$", "range": [0, high * 1.05], "nticks": 8},
+        yaxis={
+            "tickvals": list(range(len(providers))),
+            "ticktext": [said(style.clipped(name)) for name in providers],
+            "range": [len(providers) - 0.4, -0.6],
+            "ticksuffix": "  ",
+            "automargin": True,
+            "showgrid": False,
+        },
+    )

@@ -1,0 +1,108 @@
+"""Pictures of counted files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from costmodel.analysis.wording import tally
+from costmodel.figures import style
+from costmodel.figures.style import said
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+PLOT_PX = 260
+
+
+def token_histogram(summary: Mapping[str, Any]) -> go.Figure:
+    """Draw how long the examples of a file are, with its quantiles and the limit.
+
+    Args:
+        summary: What `analysis.datasets.summary` returns.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    bars, found = summary["histogram"], summary["quantiles"]
+    name = said(summary["file"])
+    if not bars:
+        return style.dress(figure, f"{summary['file']} holds no example", [], plot_px=40)
+    limit, over = summary["over_limit"]["limit"], summary["over_limit"]["examples"]
+    counted = f"{said(summary['encoding'])}, {'exact' if summary['exact'] else 'estimated'}"
+    reach = max(bars[-1]["to"], limit or 0)
+    for bar in bars:
+        beyond = limit is not None and bar["from"] >= limit
+        figure.add_bar(
+            x=[(bar["from"] + bar["to"]) / 2],
+            y=[bar["examples"]],
+            width=[(bar["to"] - bar["from"]) * 0.94],
+            marker={"color": (style.VERMILLION if beyond else style.BLUE).line},
+            customdata=[
+                f"<b>{bar['examples']:,} examples</b> of {bar['from']:,} to {bar['to']:,} tokens"
+                f"<br><i>{name}, counted in {counted}</i>"
+            ],
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+        if bar["examples"]:
+            figure.add_annotation(
+                x=(bar["from"] + bar["to"]) / 2,
+                y=bar["examples"],
+                text=tally(bar["examples"]),
+                showarrow=False,
+                yanchor="bottom",
+                font={"size": style.LABEL_SIZE},
+            )
+    top = max(bar["examples"] for bar in bars) * 1.45
+    begin = bars[0]["from"]
+    marks = [("P50", found["p50"], style.TEXT), ("P90", found["p90"], style.TEXT)]
+    marks += [("longest", found["max"], style.QUIET)]
+    marks += [] if limit is None else [("limit", limit, style.VERMILLION.text)]
+    span = (reach - begin) * 1.04
+    texts = [f"{word} {tally(value)}" for word, value, _ in marks]
+    rows = _rows([(v - begin) / span * style.NARROW_PX for _, v, _ in marks], texts)
+    for (_, value, colour), text, row in zip(marks, texts, rows, strict=True):
+        height = top * (1 - row * style.LINE_PX / PLOT_PX)
+        figure.add_shape(
+            type="line",
+            x0=value,
+            x1=value,
+            y0=0,
+            y1=height,
+            line={"color": colour, "width": 1, "dash": "dot"},
+        )
+        figure.add_annotation(
+            x=value,
+            y=height,
+            text=text,
+            showarrow=False,
+            xanchor="right" if (value - begin) / span > 1 / 2 else "left",
+            yanchor="top",
+            font={"size": style.LABEL_SIZE, "color": colour},
+        )
+    title = f"Half of {tally(summary['records'])} examples are shorter than "
+    title += f"{tally(found['p50'])} tokens, one in ten is longer than {tally(found['p90'])}"
+    if over:
+        title = f"{tally(over)} of {tally(summary['records'])} examples are longer than the limit"
+        title += f" of {tally(limit)} tokens"
+    note = f"{name}: {tally(summary['tokens'])} tokens, {counted} · bars = examples by length"
+    style.dress(figure, title, [note], plot_px=PLOT_PX, bottom=58)
+    return figure.update_layout(
+        xaxis={"title": {"text": "tokens of an example"}, "range": [begin, begin + span]},
+        yaxis={"range": [0, top], "automargin": True, "title": {"text": "examples"}, "nticks": 5},
+    )
+
+
+def _rows(places: list[float], texts: list[str]) -> list[int]:
+    """Return the line in which each label of a mark stands, so that none overlap."""
+    taken: list[tuple[int, float, float]] = []
+    rows = []
+    for place, text in zip(places, texts, strict=True):
+        width = (len(text) + 2) * style.LETTER_PX
+        left = place - width if place > style.NARROW_PX / 2 else place
+        row = 0
+        while any(r == row and left < end and begin < left + width for r, begin, end in taken):
+            row += 1
+        taken.append((row, left, left + width))
+        rows.append(row)
+    return rows

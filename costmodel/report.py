@@ -1,7 +1,7 @@
 """One page about a scenario that stands by itself: verdict, pictures, bill, assumptions, sources.
 
-The page loads nothing, from nowhere: plotly.js, figures and style are inside, and a content security
-policy forbids the rest.
+The page loads nothing, from nowhere: plotly.js, figures and style are inside, and a content
+security policy forbids the rest.
 """
 
 from __future__ import annotations
@@ -175,7 +175,8 @@ class Report:
             numbers = ", ".join(str(row) for row in sorted(set(part["row"])))
             rows.append([escape(str(file)), numbers, link(str(source)), str(day)])
         return table(
-            {"Table": "words", "Rows": "words", "Source": "words long", "Checked": "words"}, rows
+            {"Table": "words", "Rows": "words", "Source": "words long", "Checked": "words day"},
+            rows,
         )
 
     def _prices(self) -> str:
@@ -184,7 +185,7 @@ class Report:
         return (
             f"Prices{frozen}; the rows used were checked between {days['verified_from']} and "
             f"{days['verified_to']}. {self.found['draws']:,} draws, seed {self.found['seed']}. "
-            "Every line of a bill is quantity × unit price, and cites the row of its price."  # noqa: RUF001
+            "Every line of a bill is quantity x unit price, and cites the row of its price."
         )
 
 
@@ -281,12 +282,13 @@ def options_table(result: Comparison) -> str:
     columns = {"Option": "words", "Model": "words", "Total": "", "Build": "", "Serve": ""}
     columns |= {"Upkeep": "", "Upkeep share": "", "Per request": "", "Success": ""}
     columns |= {"Per success": ""}
-    cells = []
+    cells, out = [], []
     for row in rows:
         model = f"{escape(row['model'])} <span class=quiet>{escape(row['provider'])}</span>"
         if not row["feasible"]:
-            reason = f"{escape(row['name'])}<br><span class=quiet>no: {escape(row['reason'])}</span>"
-            cells.append([reason, model, *[""] * 8])
+            out.append(
+                f"<p><b>{escape(row['name'])}</b> cannot be had: {escape(row['reason'])}</p>"
+            )
             continue
         rate = row["success_rate"]
         cells.append(
@@ -303,7 +305,7 @@ def options_table(result: Comparison) -> str:
         )
     months = result.scenario.months
     caption = f"All options, {months} months, US dollars; best first"
-    return table(columns, cells, caption, best=0 if result.ranked else -1)
+    return "".join([table(columns, cells, caption, best=0 if result.ranked else -1), *out])
 
 
 def bill_table(frame: pd.DataFrame) -> str:
@@ -333,7 +335,7 @@ def bill_table(frame: pd.DataFrame) -> str:
         rows.append(row)
     columns = {"Phase": "words", "Line": "words long", "Quantity": "", "Unit price": ""}
     columns |= {"List price": ""} if contracts else {}
-    columns |= {"Cost": "", "Price row": "words", "Checked": "words"}
+    columns |= {"Cost": "", "Price row": "words", "Checked": "words day"}
     return table(columns, rows)
 
 
@@ -352,15 +354,17 @@ def link(source: str) -> str:
 
 
 STYLE = """
-:root {color-scheme: light dark; --ink: #1f2328; --quiet: #59636e; --line: #dfe3e8; --paper: #fff;
-  --soft: #f3f5f7; --accent: #0072b2; --warn: #d55e00}
+:root {color-scheme: light dark; --ink: #1f2328; --quiet: #59636e; --line: #dfe3e8;
+  --paper: #fff; --soft: #f3f5f7; --accent: #0072b2; --warn: #d55e00}
 @media (prefers-color-scheme: dark) {:root {--ink: #e6e8ea; --quiet: #a9b1ba; --line: #43484e;
   --paper: #212121; --soft: #2b2f33; --accent: #56b4e9; --warn: #e8701a}}
 * {box-sizing: border-box}
 body {margin: 0; background: var(--paper); color: var(--ink); line-height: 1.45;
-  font: 15px/1.45 system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif}
+  font: 15px/1.45 system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans',
+  sans-serif}
 main {max-width: 1120px; margin: 0 auto; padding: 28px 24px 60px}
-h1 {font-size: 28px; font-weight: 600; margin: 0} h2 {font-size: 21px; font-weight: 600; margin: 44px 0 10px}
+h1 {font-size: 28px; font-weight: 600; margin: 0}
+h2 {font-size: 21px; font-weight: 600; margin: 44px 0 10px}
 h3 {font-size: 16px; font-weight: 600; margin: 24px 0 6px}
 .quiet {color: var(--quiet)} td .quiet {font-size: 12px}
 .verdict {font-size: 17px; background: var(--soft); border-left: 4px solid var(--accent);
@@ -368,29 +372,31 @@ h3 {font-size: 16px; font-weight: 600; margin: 24px 0 6px}
 .warning {border-left: 4px solid var(--warn); padding: 2px 0 2px 12px; margin: 6px 0}
 .chart {margin: 26px 0 0; width: 100%}
 .scroll {overflow-x: auto}
-table {border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums;
-  margin: 14px 0}
+table {border-collapse: collapse; width: 100%; font-size: 13px; margin: 14px 0;
+  font-variant-numeric: tabular-nums}
 caption {text-align: left; color: var(--quiet); padding-bottom: 6px}
-th, td {padding: 5px 8px; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top}
+th, td {padding: 5px 8px; text-align: right; border-bottom: 1px solid var(--line);
+  vertical-align: top}
 th {font-weight: 600; white-space: nowrap} .words {text-align: left}
-td:not(.words) {white-space: nowrap} .long {overflow-wrap: anywhere}
+td:not(.words), .day {white-space: nowrap} .long {overflow-wrap: anywhere}
 .best td {background: var(--soft); font-weight: 600}
 details {margin: 4px 0} summary {cursor: pointer; padding: 3px 0}
 .columns {columns: 2 380px; font-size: 13px; padding-left: 18px} .columns li {break-inside: avoid}
 a {color: var(--accent)}
 @page {margin: 14mm 12mm}
 @media print {
-  :root {--ink: #000; --quiet: #444; --line: #ccc; --paper: #fff; --soft: #f3f5f7; --accent: #0072b2;
-    --warn: #d55e00}
+  :root {--ink: #000; --quiet: #444; --line: #ccc; --paper: #fff; --soft: #f3f5f7;
+    --accent: #0072b2; --warn: #d55e00}
   body {font-size: 11px} main {max-width: none; padding: 0} table {font-size: 9px}
   .verdict {font-size: 13px} th, td {padding: 2px 4px}
   .chart, tr, .verdict, .warning {break-inside: avoid} h2, h3 {break-after: avoid}
   thead {display: table-header-group} .modebar, details:not([open]) {display: none}
+  td .quiet {font-size: 8px} .columns {columns: 2; font-size: 9px}
   .scroll {overflow: visible} a {color: inherit; text-decoration: none}
 }
 """
 
-# Figures are drawn in the inks of a light page and recoloured for a dark one; print is always light.
+# Figures are drawn in the inks of a light page, and recoloured for a dark one; print is light.
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -420,7 +426,8 @@ function draw(light, width) {{
     const text = JSON.stringify(figure);
     const shown = JSON.parse(light ? text : text.replace(pattern, ink => inks[ink]));
     if (width) shown.layout.width = width;
-    Plotly.react(place, shown.data, shown.layout, width ? {{...config, responsive: false}} : config);
+    const how = width ? {{...config, responsive: false}} : config;
+    Plotly.react(place, shown.data, shown.layout, how);
     place.dataset.drawn = light ? "light" : "dark";
   }});
 }}

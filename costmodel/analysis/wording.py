@@ -63,8 +63,8 @@ def tally(value: float) -> str:
 
 
 def _lettered(value: float) -> str:
-    for letter, size in (("k", 1e3), ("M", 1e6), ("B", 1e9)):
+    for letter, size in (("k", 1e3), ("M", 1e6)):
         scaled = float(f"{value / size:.3g}")
         if abs(scaled) < THOUSAND:
-            break
-    return f"{scaled:,.3g}{letter}" if abs(scaled) < THOUSAND else f"{scaled:,.0f}{letter}"
+            return f"{scaled:.3g}{letter}"
+    return f"{float(f'{value / 1e9:.3g}'):,.6g}B"

@@ -95,7 +95,6 @@ def waterfall(frame: pd.DataFrame, name: str, months: int) -> go.Figure:
             "tickvals": list(range(len(bars) + 1)),
             "ticktext": [*(said(label) for label, _, _ in bars), "<b>Total</b>"],
             "range": [len(bars) + 0.6, -0.6],
-            "ticksuffix": "  ",
             "automargin": True,
             "showgrid": False,
         },
@@ -143,10 +142,12 @@ def _about(rows: pd.DataFrame, phase: str, total: float) -> str:
     keys = ["line", "meter", "unit_price_usd", "file", "row", "verified_on"]
     lines = rows.groupby(keys, sort=False)[["quantity", "cost_usd"]].sum()
     lines = lines.sort_values("cost_usd", ascending=False)
-    for (line, meter, price, file, row, checked), sums in lines.head(CITED).iterrows():
+    for item in lines.head(CITED).reset_index().to_dict("records"):
         text += (
-            f"<br>{said(line)}<br>  {money(sums['cost_usd'])} = {amount(sums['quantity'])} "
-            f"{meter.replace('_', ' ')} × ${price:g}{style.cite(file, row, checked)}"
+            f"<br>{said(item['line'])}<br>  {money(item['cost_usd'])} = "
+            f"{amount(round(item['quantity'], 4))} {item['meter'].replace('_', ' ')} {style.TIMES} "
+            f"{style.price(item['unit_price_usd'])}"
+            + style.cite(item["file"], item["row"], item["verified_on"])
         )
     more = len(lines) - CITED
     return text + (f"<br>and {more} more lines" if more > 0 else "")

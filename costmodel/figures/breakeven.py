@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 PLOT_PX, MAP_PX = 380, 330
+TIE = 1e-9  # difference of logarithms that is none
 CLOSE = 0.15  # a lead so small that quality or risk should decide
 SMALLEST = 0.015  # share of the map from which on a region is named
 MOST_NOTES = 6  # crossings that are named
@@ -53,8 +54,11 @@ def crossings(frame: pd.DataFrame) -> list[Crossing]:
     x, usd = np.log(costs.index.to_numpy(float)), np.log(costs.to_numpy(float))
     names = list(costs.columns)
     found: list[Crossing] = []
+    best = int(usd[0].argmin()) if len(x) else 0
     for k in range(len(x) - 1):
-        at, best = float(x[k]), int(usd[k].argmin())
+        # a crossing at a volume of the frame belongs to the stretch before it
+        at = float(x[k])
+        best = best if usd[k, best] <= usd[k].min() + TIE else int(usd[k].argmin())
         slope = (usd[k + 1] - usd[k]) / (x[k + 1] - x[k])
         while True:
             # the next line that comes below the cheapest one before the next x
@@ -105,7 +109,7 @@ def break_even(
     found = crossings(frame)
     x = np.unique(frame["x"].to_numpy(float))
     costs = frame.pivot_table(index="x", columns="option", values="p50", sort=False).sort_index()
-    ever = set(costs.idxmin(axis=1))
+    ever: set[Hashable] = set(costs.idxmin(axis=1).tolist())
     columns = ["p10", "p50", "p90"] if banded else ["p50"]
     heights = np.log10(frame[columns].to_numpy(float).clip(min=1e-9))
     low, high = float(heights.min()) - 0.1, float(heights.max()) + 0.1

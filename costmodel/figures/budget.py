@@ -134,7 +134,6 @@ def burn(
                 "ticktext": list(lanes),
                 "range": [-0.6, len(lanes) - 0.4],
                 "automargin": True,
-                "ticksuffix": " ",
                 "fixedrange": True,
             },
         )
@@ -184,7 +183,7 @@ def _spent(
         customdata=["<b>Start</b>", *about],
         hovertemplate="%{customdata}<extra></extra>",
     )
-    return max(high)
+    return float(max(high))
 
 
 def _limit(figure: go.Figure, limit: float) -> None:
@@ -344,7 +343,6 @@ def tornado(found: Mapping[str, Any], name: str, *, bill: pd.DataFrame | None = 
             "ticktext": [_driver_name(d) for d in drivers],
             "range": [len(drivers) - 0.4, -0.6],
             "automargin": True,
-            "ticksuffix": "  ",
             "showgrid": False,
         },
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PALE = 0.35  # opacity of what does not count
 BAR_PX = 34
 PARETO_PX = 380
+SHORT_PX = 60  # a step that a label may cover
 WIDE_RANGE = 8  # above which a scale is logarithmic
 # column of the frame -> what it is called
 UNIT_COSTS = {
@@ -100,7 +101,6 @@ def cost_by_phase(
         yaxis={
             "tickvals": list(range(len(names))),
             "ticktext": names,
-            "ticksuffix": "  ",
             "automargin": True,
             "showgrid": False,
             "range": [-0.6, max(len(names), 1) - 0.4],
@@ -166,7 +166,7 @@ def pareto(
     for on_line in (False, True):
         rows = [k for k in range(len(rated)) if (k in best) == on_line]
         ink = style.VERMILLION.line if on_line else style.GREY.line
-        records = [rated.iloc[k].to_dict() for k in rows]
+        records: list[dict[str, Any]] = [dict(rated.iloc[k]) for k in rows]
         figure.add_scatter(
             x=usd[rows],
             y=rate[rows],
@@ -188,10 +188,11 @@ def pareto(
          (rate[k] - floor) / (ceiling - floor) * PARETO_PX)
         for k in order
     ]  # fmt: skip
-    lines = [
-        style.Box(x + 9, y - 1, nx, y + 1)
-        for (x, y), (nx, _) in pairwise([*at[: len(best)], (style.NARROW_PX, 0.0)])
-    ]
+    steps = pairwise([*at[: len(best)], (style.NARROW_PX, 0.0)])
+    lines = [style.Box(x + 9, y - 1, nx, y + 1) for (x, y), (nx, _) in steps if nx > x + SHORT_PX]
+    if required is not None:
+        height = (required - floor) / (ceiling - floor) * PARETO_PX
+        lines.append(style.Box(0.0, height - 1, style.NARROW_PX, height + 1))
     offsets = style.placed(at, names, height=PARETO_PX, taken=lines)
     for k, name, offset in zip(order, names, offsets, strict=True):
         if offset is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from costmodel.analysis.wording import money
@@ -49,8 +50,8 @@ def price_history(frame: pd.DataFrame, on: date, *, ahead_days: int = 180) -> go
         return style.dress(figure, "No price of tokens is published", [], plot_px=40)
     known = [day for day in frame["effective_from"] if day is not None]
     checked = list(frame["verified_on"])
-    first = min(*known, *checked, on) - timedelta(days=60)
-    last = max(*known, on) + timedelta(days=ahead_days)
+    first = min([*known, *checked, on]) - timedelta(days=60)
+    last = max([*known, on]) + timedelta(days=ahead_days)
     positive = frame.loc[frame["unit_price_usd"] > 0, "unit_price_usd"]
     low = math.log10(float(positive.min()) if len(positive) else 0.01) - 0.3
     high = math.log10(float(positive.max()) if len(positive) else 1.0) + 0.3
@@ -119,17 +120,19 @@ def _moved(frame: pd.DataFrame, on: date) -> str:
     meter = order[0] if order else frame["meter"].iloc[0]
     rows = frame[frame["meter"] == meter].to_dict("records")
     word = METER_LOOKS[meter][0]
-    for before, after in zip(rows[:-1], rows[1:], strict=True):
+    for before, after in pairwise(rows):
         day, old, new = after["effective_from"], before["unit_price_usd"], after["unit_price_usd"]
         if day is not None and day > on and old > 0 and new != old:
             way = "rises" if new > old else "falls"
-            return f"{name}: {word} {way} from {style.price(old)} to {style.price(new)} per Mtok on {day}"
+            between = f"{style.price(old)} to {style.price(new)} per Mtok"
+            return f"{name}: {word} {way} from {between} on {day}"
     first, last = rows[0]["unit_price_usd"], rows[-1]["unit_price_usd"]
     if len(rows) == 1 or first <= 0 or first == last:
         return f"{name}: {word} at {style.price(last)} per Mtok, no change on record"
     way = "up" if last > first else "down"
     since = rows[-1]["effective_from"]
-    return f"{name}: {word} {way} {abs(last / first - 1):.0%} to {style.price(last)} per Mtok since {since}"
+    change = f"{way} {abs(last / first - 1):.0%}"
+    return f"{name}: {word} {change} to {style.price(last)} per Mtok since {since}"
 
 
 def rents(frame: pd.DataFrame, on: date) -> go.Figure:
@@ -188,7 +191,6 @@ def rents(frame: pd.DataFrame, on: date) -> go.Figure:
             "tickvals": list(range(len(providers))),
             "ticktext": [said(style.clipped(name)) for name in providers],
             "range": [len(providers) - 0.4, -0.6],
-            "ticksuffix": "  ",
             "automargin": True,
             "showgrid": False,
         },

@@ -70,7 +70,8 @@ def cost_against_utilisation(
         mode="markers",
         marker={"size": 12, "color": style.BLUE.line, "line": {"width": 2, "color": style.TEXT}},
         customdata=[
-            f"<b>Your load</b>: {here:.1%} of {plan['gpus']} GPUs, {money(full / here)} per Mtok{cite}"
+            f"<b>Your load</b>: {here:.1%} of {plan['gpus']} GPUs, "
+            f"{money(full / here)} per Mtok{cite}"
         ],
         hovertemplate="%{customdata}<extra></extra>",
     )
@@ -165,7 +166,8 @@ def _finding(plan: Mapping[str, Any], hosted: Mapping[str, float]) -> str:
     own = f"{plan['model']} on own {plan['gpu']}"
     if not hosted:
         usd = plan["usd_per_mtok_full"] / plan["utilisation"]
-        return f"{own} costs {money(usd)} per Mtok at your load, {plan['utilisation']:.0%} of what it can do"
+        share = style.chance(plan["utilisation"])
+        return f"{own} costs {money(usd)} per Mtok at your load, {share} of what it can do"
     name, usd = min(hosted.items(), key=lambda pair: pair[1])
     needed = plan["usd_per_mtok_full"] / usd
     if needed > 1:

@@ -47,6 +47,7 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "pentagon", "star", "cr
 
 TEXT, QUIET, GRID, HOVER = "#1f2328", "#59636e", "#dfe3e8", "#fefefe"
 CLEAR = "rgba(0,0,0,0)"
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 PHASE_INKS = {"build": BLUE, "serve": SKY, "upkeep": VERMILLION, "exit": PURPLE}
 PHASE_COLOURS = {phase: ink.line for phase, ink in PHASE_INKS.items()}
@@ -54,7 +55,7 @@ PHASE_WORDS = {"build": "Build", "serve": "Serve", "upkeep": "Upkeep", "exit": "
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"
 TITLE_SIZE, SUBTITLE_SIZE, LABEL_SIZE = 17, 12.5, 12
-TITLE_LETTERS, SUBTITLE_LETTERS = 80, 112  # of a line that fits into 720 pixels
+TITLE_LETTERS, SUBTITLE_LETTERS = 78, 100  # of a line that fits into 720 pixels
 LINE_PX = 17  # distance of two labels
 LETTER_PX = 7.0  # width of a letter of a label, on the safe side
 CENTS = 2  # digits of a cent
@@ -114,6 +115,7 @@ def template() -> go.layout.Template:
         "linecolor": GRID,
         "zeroline": False,
         "ticks": "",
+        "ticklabelstandoff": 5,
         "exponentformat": "B",
         "title": {"font": {"size": SUBTITLE_SIZE}},
     }
@@ -186,9 +188,11 @@ def phase_key(phases: Iterable[str]) -> str:
 def price(usd: float) -> str:
     """Write a unit price as tables state it, with all of its digits.
 
-    >>> price(7.5), price(0.6), price(0.003), price(12)
-    ('$7.50', '$0.60', '$0.003', '$12.00')
+    >>> price(7.5), price(0.6), price(0.003), price(12), price(0)
+    ('$7.50', '$0.60', '$0.003', '$12.00', '$0')
     """
+    if not usd:
+        return "$0"
     text = f"{usd:.6g}"
     return f"${text}" if len(text.partition(".")[2]) > CENTS or "e" in text else f"${usd:.2f}"
 
@@ -234,8 +238,9 @@ def provenance(rows: pd.DataFrame) -> str:
     if rows.empty:
         return ""
     sums = rows.groupby(["line", "file", "row", "verified_on"], sort=False)["cost_usd"].sum()
-    line, file, row, checked = sums.idxmax()
-    return cite(file, row, checked, f"{line} {money(float(sums.max()))}")
+    dearest = sums.reset_index().loc[int(sums.argmax())]
+    about = f"{dearest['line']} {money(float(sums.max()))}"
+    return cite(dearest["file"], dearest["row"], dearest["verified_on"], about)
 
 
 def cite(file: object, row: object, checked: object, about: str = "") -> str:
@@ -456,7 +461,7 @@ def placed(
         found.append(None)
         for dx, dy in _offsets(half):
             box = Box(x + dx - half, y + dy - 8, x + dx + half, y + dy + 8)
-            inside = box.left >= 0 and box.right <= width and 0 <= box.bottom and box.top <= height
+            inside = box.left >= 0 and box.right <= width and box.bottom >= 0 and box.top <= height
             others = (mark for j, mark in enumerate(marks) if j != k)
             if inside and not any(box.meets(x) for x in (*boxes, *others)):
                 found[-1] = (dx, dy)

@@ -103,7 +103,7 @@ def predicted_against_measured(
     note = (
         f"{what[:1].upper()}{what[1:]}, predicted over measured · line = agreement, grey = within "
     )
-    note += f"a factor of two · {style.coloured('× beyond', style.VERMILLION)}"
+    note += f"a factor of two · {style.coloured(f'{style.TIMES} beyond', style.VERMILLION)}"
     style.dress(figure, title, [note], plot_px=PLOT_PX, bottom=58)
     axis = {"type": "log", "range": [np.log10(low), np.log10(high)], "dtick": 1}
     return figure.update_layout(

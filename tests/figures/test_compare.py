@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -15,15 +17,15 @@ import costmodel as cm
 pytest.importorskip("plotly")
 
 from costmodel.analysis.wording import whole
-from costmodel.figures.compare import cost_by_phase
+from costmodel.figures.compare import cost_by_phase, pareto
 from costmodel.figures.style import PHASE_COLOURS
 
 SUPPORT_BOT = Path(__file__).parents[2] / "notebooks" / "scenarios" / "support_bot.toml"
 
 
-def plain(name: str) -> str:
-    """Return a name without the bold type of the best option."""
-    return name.removeprefix("<b>").removesuffix("</b>")
+def names(figure: Any) -> list[str]:
+    """Return the names of the options from bottom to top, without bold type."""
+    return [name.removeprefix("<b>").removesuffix("</b>") for name in figure.layout.yaxis.ticktext]
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +38,10 @@ def test_the_bars_of_an_option_add_up_to_its_total(frame: pd.DataFrame) -> None:
     drawn: dict[str, float] = {}
     for trace in figure.data:
         for name, usd in zip(trace.y, trace.x, strict=True):
-            drawn[plain(name)] = drawn.get(plain(name), 0.0) + usd
+            drawn[names(figure)[name]] = drawn.get(names(figure)[name], 0.0) + usd
     feasible = frame[frame["feasible"]]
-    assert drawn == pytest.approx(dict(zip(feasible["name"], feasible["total_usd"], strict=True)))
+    totals = dict(zip(feasible["name"], feasible["total_usd"], strict=True))
+    assert drawn == pytest.approx(totals, rel=1e-5)
 
 
 def test_one_trace_per_phase_in_the_colour_of_the_phase(frame: pd.DataFrame) -> None:
@@ -80,7 +83,7 @@ def test_the_best_is_on_top_and_what_is_not_feasible_is_named() -> None:
     frame = result.frame()
     figure = cost_by_phase(frame, 24)
     # Plotly draws the first category at the bottom
-    top_down = [plain(name) for name in figure.data[0].y][::-1]
+    top_down = names(figure)[::-1]
     ranked = [r.name for r in result.ranked]
     assert top_down[: len(ranked)] == ranked
     assert set(top_down) == set(result.bills)
@@ -89,9 +92,49 @@ def test_the_best_is_on_top_and_what_is_not_feasible_is_named() -> None:
 
 
 def test_every_total_is_written_beside_its_bar(frame: pd.DataFrame) -> None:
-    notes = cost_by_phase(frame, 24).layout.annotations
-    assert {plain(note.y) for note in notes} == set(frame[frame["feasible"]]["name"])
+    figure = cost_by_phase(frame, 24)
+    notes = figure.layout.annotations
+    assert {names(figure)[note.y] for note in notes} == set(frame[frame["feasible"]]["name"])
     assert all(note.text.strip().startswith("$") for note in notes)
+
+
+def test_the_bars_lead_back_to_the_dearest_price_row(
+    frame: pd.DataFrame, sound: Callable[..., str]
+) -> None:
+    result = cm.compare(cm.Scenario.read(SUPPORT_BOT), cm.PriceBook.read())
+    bills = {name: found.frame() for name, found in result.bills.items()}
+    text = sound(cost_by_phase(frame, 24, bills), cites="labour.csv row ")
+    # phases are words in their colour, not a legend
+    assert "Upkeep</span>" in text
+
+
+def test_only_options_that_none_beats_in_both_stand_on_the_line(
+    frame: pd.DataFrame, sound: Callable[..., str]
+) -> None:
+    result = cm.compare(cm.Scenario.read(SUPPORT_BOT), cm.PriceBook.read())
+    bills = {name: found.frame() for name, found in result.bills.items()}
+    figure = pareto(frame, 0.88, bills=bills)
+    text = sound(figure, cites=" row ")
+    rated = frame[frame["feasible"]]
+    best = [
+        row["name"]
+        for row in rated.to_dict("records")
+        if not (
+            (rated["usd_per_success"] <= row["usd_per_success"])
+            & (rated["success_rate"] >= row["success_rate"])
+            & (rated["name"] != row["name"])
+        ).any()
+    ]
+    (line,) = [trace for trace in figure.data if trace.name == "on the line"]
+    assert len(line.x) == len(best)
+    assert all(any(name in about for about in line.customdata) for name in best)
+    assert figure.layout.title.text.startswith(f"{len(best)} of {len(rated)} options")
+    assert "required 88%" in text
+
+
+def test_where_nobody_states_a_rate_there_is_nothing_to_weigh(frame: pd.DataFrame) -> None:
+    figure = pareto(frame.assign(success_rate=float("nan")))
+    assert "states a success rate" in figure.layout.title.text
 
 
 def test_the_picture_is_small_and_private(frame: pd.DataFrame) -> None:

@@ -86,13 +86,7 @@ def _curve(rows: list[Record]) -> Curve:
     )
 
 
-def notice_of(book: PriceBook, provider: str, kind: str = "base") -> Record | None:
-    """Return the row of `notices.csv`: how long before an end a provider says so.
-
-    Args:
-        book: The tables.
-        provider: Who serves.
-        kind: base | tuned; a tuned model has the notice of its base where it has none of its own.
-    """
-    rows = {(row["provider"], row["kind"]): row for row in Specs.of(book).rows("notices")}
-    return rows.get((provider, kind)) or rows.get((provider, "base"))
+def notice_of(book: PriceBook, provider: str) -> Record | None:
+    """Return the row of `notices.csv`: how long before an end a provider says so."""
+    rows = Specs.of(book).rows("notices")
+    return next((row for row in rows if row["provider"] == provider), None)

@@ -73,7 +73,6 @@ METHODS = ("full", "lora", "qlora")
 RETIREMENT_KINDS = ("retired", "announced", "floor", "assumed")
 # of models whose lives were recorded: those without an end are censored
 LIFE_KINDS = ("retired", "announced", "floor", "censored")
-NOTICE_KINDS = ("base", "tuned")
 SOURCE_KINDS = ("provider_page", "secondary", "derived", "measured", "contract")
 YES_NO = ("yes", "no")
 
@@ -444,10 +443,9 @@ TABLES: dict[str, Table] = {
     ),
     "notices": Table(
         "notices.csv",
-        key=("provider", "kind"),
+        key=("provider",),
         numbers=("days",),
-        words={"kind": NOTICE_KINDS},
-        required=("provider", "kind", "days"),
+        required=("provider", "days"),
         dated=False,
         priced=False,
         on_demand=True,

@@ -58,9 +58,7 @@ def stored_model_gb(active: Numeric, models: Numeric, versions: Numeric, gb: Num
     return np.asarray(stored_models(active, models, versions) * gb, float)
 
 
-def drift_events(
-    monthly_decay: Numeric, limit: Numeric, every: Numeric, active: Numeric
-) -> Array:
+def drift_events(monthly_decay: Numeric, limit: Numeric, every: Numeric, active: Numeric) -> Array:
     """Return how often quality has decayed so far that a model is tuned again.
 
     The decay is seen at an evaluation: the time to the limit is rounded up to the next one.

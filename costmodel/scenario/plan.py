@@ -688,7 +688,7 @@ def _moves(draft: _Draft, span: _Span, active: Array, unknown: Array) -> Iterato
     moved = 1.0 - np.clip(forced, 0.0, 1.0)
     times = upkeep.expected_events(per_year, active) * moved
     yield Occasion("retirement", "upkeep", "better_base", times, undated=True)
-    _expect(draft, span, 12.0 / np.asarray(per_year), "a better base model", "better_base")
+    _expect(draft, span, 12.0 / float(np.mean(per_year)), "a better base model", "better_base")
 
 
 def _changes(draft: _Draft, span: _Span, active: Array) -> Iterator[Occasion]:
@@ -704,14 +704,15 @@ def _changes(draft: _Draft, span: _Span, active: Array) -> Iterator[Occasion]:
     if np.any(per_year > 0):
         times = upkeep.expected_events(per_year, active)
         regular.append(("requirement_change", "requirement_change", times))
-        every = 12.0 / per_year
+        every = 12.0 / float(np.mean(per_year))
         _expect(draft, span, every, "requirements change", "requirement_change")
     decay = settings.monthly_decay
     if span.stage.tuned and np.any(np.asarray(decay) > 0):
         rule = (decay, settings.decay_limit, settings.evaluate_every_months)
         regular.append(("drift", "drift", upkeep.drift_events(*rule, active)))
         often = upkeep.drift_events(*rule, 1.0)
-        _expect(draft, span, 1.0 / np.maximum(often, upkeep.TINY), "quality has drifted", "drift")
+        every = 1.0 / max(float(np.mean(often)), upkeep.TINY)
+        _expect(draft, span, every, "quality has drifted", "drift")
     life = np.asarray(settings.label_life_months, float)
     if span.stage.tuned and np.any(life > 0):
         times = upkeep.expected_events(12.0 / life, active)

@@ -185,5 +185,5 @@ def test_fit_lifetimes_refuses_in_one_line(
 
 
 def test_a_life_that_ended_needs_its_end() -> None:
-    with pytest.raises(cm.DataError, match="lifetimes.csv line 2: retired belongs to every kind"):
+    with pytest.raises(cm.DataError, match=r"lifetimes\.csv line 2: retired belongs to every kind"):
         lives.lives([a_life(100, retired=None)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -43,7 +45,7 @@ def test_arrays_are_scalars_side_by_side(rows: list[tuple[float, float]]) -> Non
 # models that retire
 
 CURVE = np.array([0.0, 365.0, 730.0]), np.array([1.0, 0.8, 0.2])
-MONTHLY = np.arange(25) * 30.0
+MONTHLY: Any = np.arange(25) * 30.0
 
 
 def test_a_model_of_some_age_lives_on_as_others_of_that_age_did() -> None:
@@ -72,7 +74,7 @@ def test_moves_by_hand() -> None:
 def test_the_expected_moves_are_the_mean_of_drawn_lives() -> None:
     drawn = np.random.default_rng(1).random((40_000, 12))
     ages = np.where(np.arange(12) == 0, 200.0, 90.0)
-    lives = upkeep.residual_life(drawn, ages, *CURVE)
+    lives: Any = upkeep.residual_life(drawn, ages, *CURVE)
     counted = upkeep.retirements_in(lives, MONTHLY).mean(axis=0)
     expected = upkeep.expected_retirements(MONTHLY, 200.0, 90.0, *CURVE)
     assert counted.sum() == pytest.approx(expected.sum(), rel=0.01)

@@ -159,7 +159,7 @@ class _Draft:
     terms: Terms
     success_rate: Numeric | None
     chances: Chances = EXPECTED
-    servings: dict[Host, list[Serving]] = field(default_factory=dict)
+    servings: dict[object, tuple[Host, list[Serving]]] = field(default_factory=dict)
     fixed: dict[tuple[str, int, Line], Quantity] = field(default_factory=dict)
     usage: list[Quantity] = field(default_factory=list)
     assumptions: list[str] = field(default_factory=list)
@@ -171,6 +171,18 @@ class _Draft:
     @property
     def book(self) -> PriceBook:
         return self.terms.book
+
+    def served_by(self, host: Host) -> list[Serving]:
+        """Return what a host serves so far; equal hosts are one."""
+        return self.servings.setdefault(_told(host), (host, []))[1]
+
+
+def _told(host: Host) -> object:
+    """Return what tells a host from others, many values of a number at once included."""
+    values = [getattr(host, entry.name) for entry in fields(host) if entry.compare]
+    return type(host), *(
+        (one.shape, one.tobytes()) if isinstance(one, np.ndarray) else one for one in values
+    )
 
 
 def book_for(scenario: Scenario, book: PriceBook) -> PriceBook:
@@ -224,7 +236,7 @@ def plan(
         raise
     quantities = [*draft.fixed.values(), *draft.usage]
     served: list[Quantity] = []
-    for host, servings in draft.servings.items():
+    for host, servings in draft.servings.values():
         served += host.serve(servings, terms)
     draft.assumptions += _guesses("upkeep", scenario.upkeep)
     if option.success_rate is not None:
@@ -516,7 +528,7 @@ def _draft_span(draft: _Draft, option: Option, span: _Span, scale: Numeric, plac
             caching=option.caching,
             cache_hit_share=option.cache_hit_share,
         )
-        served = draft.servings.setdefault(span.stage.host, [])
+        served = draft.served_by(span.stage.host)
         served.append(serving)
         served += _double_runs(draft, span, serving, occasions["all"])
         others = {n: a for n, a in span.stage.approaches.items() if not a.tunes}
@@ -715,9 +727,11 @@ def _changes(draft: _Draft, span: _Span, active: Array) -> Iterator[Occasion]:
         _expect(draft, span, every, "quality has drifted", "drift")
     life = np.asarray(settings.label_life_months, float)
     if span.stage.tuned and np.any(life > 0):
-        times = upkeep.expected_events(12.0 / life, active)
+        ages = np.where(life > 0, 12.0 / np.where(life > 0, life, 1.0), 0.0)
+        times = upkeep.expected_events(ages, active)
         regular.append(("label_ageing", "label_ageing", times))
-        _expect(draft, span, life, "labels have aged", "label_ageing")
+        every = 12.0 / float(np.mean(ages))
+        _expect(draft, span, every, "labels have aged", "label_ageing")
     if np.any(np.asarray(trainable) < 1.0) and regular:
         missed = 1.0 - np.asarray(trainable)
         due = float(np.mean(sum(np.sum(times * missed, axis=-1) for _, _, times in regular)))
@@ -729,9 +743,9 @@ def _changes(draft: _Draft, span: _Span, active: Array) -> Iterator[Occasion]:
         yield Occasion(work, "upkeep", cause, times, trainable)
 
 
-def _expect(draft: _Draft, span: _Span, every: Numeric, what: str, cause: str) -> None:
+def _expect(draft: _Draft, span: _Span, every: float, what: str, cause: str) -> None:
     """Put the most likely dates of something that comes at a rate into the calendar."""
-    step = max(round(min(float(np.mean(every)), 1e6)), 1)
+    step = max(round(min(every, 1e6)), 1)
     for months in range(step, draft.terms.months.count, step):
         day = add_months(span.since, months)
         if day < span.until:
@@ -753,7 +767,8 @@ def _scheduled(scenario: Scenario, active: Array) -> list[Occasion]:
     every = np.asarray(scenario.upkeep.evaluate_every_months, float)
     if not np.any(every > 0):
         return []
-    return [Occasion("evaluation", "upkeep", "drift", active / every)]
+    times = np.where(every > 0, active / np.where(every > 0, every, 1.0), 0.0)
+    return [Occasion("evaluation", "upkeep", "drift", times)]
 
 
 def _evaluate(
@@ -776,7 +791,7 @@ def _evaluate(
         phase=occasion.phase,
         cause=occasion.cause,
     )
-    served = draft.servings[span.stage.host]
+    served = draft.served_by(span.stage.host)
     served.append(tested)
     made = occasion.work in ("build", "retirement")
     if span.stage.tuned and settings.compare_with_base and made and _on_sale(span, draft.book):

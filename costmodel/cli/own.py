@@ -199,8 +199,8 @@ def train(
     as_json: bool,
 ) -> None:
     """Print what training on own GPUs takes and costs in rent; without a GPU, on all of them."""
-    from costmodel.analysis.renting import does_not_fit, rented
-    from costmodel.plans.training import Job, nearest_measured, plan_on
+    from costmodel.analysis.renting import rented
+    from costmodel.plans.training import Job, does_not_fit, nearest_measured, plan_on
     from costmodel.prices.specs import Specs
 
     book = price_book(prices)

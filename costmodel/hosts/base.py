@@ -105,6 +105,9 @@ class Training:
         validation_tokens, evaluations: Validation set and passes over it.
         hours: Length of a run that is billed by time. [h]
         examples: Examples in the set, where they are known.
+        objective, method: As in the approach; no method is the choice of who trains.
+        sequence_tokens: Mean length of one sequence; an example of preferences has several. [token]
+        sequence_length: Length to which sequences are packed or filled, where stated. [token]
         offer: What a provider sells; None on own GPUs.
         phase, cause: Of the lines.
     """
@@ -118,6 +121,10 @@ class Training:
     evaluations: Numeric = 0.0
     hours: Numeric | None = None
     examples: Numeric | None = None
+    objective: str = "sft"
+    method: str | None = None
+    sequence_tokens: Numeric = 0.0
+    sequence_length: Numeric | None = None
     offer: TuningOffer | None = None
     counted_with: str = "o200k_base"
     content: str = "english"

@@ -134,7 +134,7 @@ class Dedicated(Capacity):
 
     def serve(self, servings: Sequence[Serving], terms: Terms) -> Iterator[Quantity]:
         """Pool the tasks on each base model, round up to replicas, count instance-hours."""
-        row, said = self._rental(terms)
+        row, said = self._rental(terms, self.gpus_per_replica, self._whole())
         for pool in self._pools(servings):
             model = self.model(pool[0].model, terms.book)
             share = self.gpus_per_replica / float(row.facts["gpu_count"])
@@ -142,22 +142,36 @@ class Dedicated(Capacity):
             for quantity in quantities:
                 yield replace(quantity, assumptions=(*quantity.assumptions, *said))
 
-    def _rental(self, terms: Terms) -> tuple[PriceRow, tuple[str, ...]]:
-        """Choose the instance that hosts one replica for the least money."""
+    def _rental(self, terms: Terms, gpus: int, whole: str) -> tuple[PriceRow, tuple[str, ...]]:
+        """Choose the instance that holds some GPUs for the least money.
+
+        Args:
+            terms: Prices and months.
+            gpus: GPUs of a replica or of a training run. [1]
+            whole: What has to fit into one machine; blank = it may be spread over several.
+
+        Raises:
+            PriceError: If none does.
+        """
         if not self.gpu:
             message = f"a {self.kind} host at {self.provider} needs gpu, e.g. gpu = 'H100-SXM'"
             raise ScenarioError(message)
         rows = terms.book.rentals(self.provider, self.gpu, self.market_of(), self.region)
-        if self._whole():
+        if whole:
             most = max(float(row.facts["gpu_count"]) for row in rows)
-            if most < self.gpus_per_replica:
+            if most < gpus:
+                remedy = {
+                    "a replica": "a smaller precision or another provider, or state "
+                    "replica_tokens_per_second",
+                    "training": "training_gpus or another provider, or state "
+                    "training_tokens_per_second",
+                }[whole]
                 message = (
-                    f"{self.provider} rents out machines with {most:g} x {self.gpu} at most, a "
-                    f"replica takes {self.gpus_per_replica}: choose a smaller precision or another "
-                    "provider, or state replica_tokens_per_second as measured over machines"
+                    f"{self.provider} rents out machines with {most:g} x {self.gpu} at most, "
+                    f"{whole} takes {gpus}: choose {remedy} as measured over machines"
                 )
                 raise PriceError(message)
-            rows = [row for row in rows if row.facts["gpu_count"] >= self.gpus_per_replica]
+            rows = [row for row in rows if row.facts["gpu_count"] >= gpus]
         if self.instance:
             rows = [row for row in rows if row.key.sku == self.instance]
             if not rows:
@@ -165,7 +179,7 @@ class Dedicated(Capacity):
                 raise PriceError(message)
 
         def one_replica(row: PriceRow) -> float:
-            count = math.ceil(self.gpus_per_replica / float(row.facts["gpu_count"]))
+            count = math.ceil(gpus / float(row.facts["gpu_count"]))
             usd = terms.book.price_on(row.key, "instance_hour", terms.months.start)
             return math.inf if math.isnan(usd) else count * usd
 
@@ -177,9 +191,9 @@ class Dedicated(Capacity):
         """Return the market whose prices hold."""
         return self.market
 
-    def _whole(self) -> bool:
-        """Whether one machine has to hold a whole replica."""
-        return False
+    def _whole(self) -> str:
+        """Return what one machine has to hold, blank for nothing."""
+        return ""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,12 +24,18 @@ from costmodel.hosts.base import (
 from costmodel.hosts.capacity import Capacity, Dedicated
 from costmodel.months import Numeric
 from costmodel.plans.serving import Load, Policy, plan
+from costmodel.plans.training import GPU_COUNTS, Job, TrainingPlan, does_not_fit, plan_on
 from costmodel.prices.book import PriceBook
 from costmodel.prices.catalog import Model
 from costmodel.prices.meters import INFRASTRUCTURE_ITEMS
 from costmodel.prices.rows import TEAM, Key, PriceRow
 from costmodel.prices.specs import Specs
 from costmodel.quantities import ownership, serving, training, volumes
+from costmodel.quantities.training_runs import PACKED
+
+USUAL_STACK, USUAL_METHOD = "hf", "lora"
+USUAL_SEQUENCE = 2048  # tokens to which short examples are packed
+NODE = GPU_COUNTS[-1]
 
 
 class Planned(Capacity):
@@ -86,6 +93,85 @@ class Planned(Capacity):
         loaded = f"replicas are loaded to {policy.busy:.0%} of that at the peak"
         return found.tokens_per_second * policy.busy, (said, loaded, *doubts)
 
+    def _trains(
+        self, job: Training, gpus: int, speed: Numeric | None, stack: str, terms: Terms
+    ) -> tuple[Numeric, Numeric, Numeric, tuple[str, ...]]:
+        """Return tokens of a run, its epochs, its speed, and what that assumes.
+
+        Args:
+            job: What is trained.
+            gpus: GPUs of the run. [1]
+            speed: Measured speed of all of them; None = predicted. [token/s]
+            stack: Training software, blank for what is usual.
+            terms: Prices and months.
+
+        Raises:
+            ScenarioError: If the run does not fit the GPUs.
+        """
+        model = self.model(job.model, terms.book)
+        ratio: float = 1.0
+        said: tuple[str, ...] = ()
+        if job.counted_with:
+            ratio, said = tokens_per(model, job.counted_with, job.content, terms.book)
+        epochs, chosen = epochs_of(job.epochs, None)
+        tokens = job.tokens * np.asarray(ratio)
+        if speed is None:
+            speed, predicted = predicted_training(
+                job, (self._wished().gpu, gpus), stack, ratio, Specs.of(terms.book)
+            )
+            said += predicted
+        return tokens, epochs, speed, (*said, *chosen)
+
+
+def predicted_training(
+    job: Training, machine: tuple[str, int], stack: str, ratio: float, specs: Specs
+) -> tuple[float, tuple[str, ...]]:
+    """Return the predicted speed of a training run, and what that assumes.
+
+    Args:
+        job: What is trained.
+        machine: GPU and their number.
+        stack: Training software, blank for what is usual.
+        ratio: Tokens of the model per token counted.
+        specs: Shapes of models, GPUs and coefficients.
+
+    Raises:
+        ScenarioError: If the run does not fit the GPUs.
+    """
+    gpu, gpus = machine
+    method, objective = job.method or USUAL_METHOD, job.objective
+    said = [] if job.method else [f"{USUAL_METHOD} taken as the method of training"]
+    if objective == "rft":
+        objective = "grpo"
+        said.append("reinforcement on own GPUs: predicted as GRPO")
+    longest = float(np.mean(job.sequence_tokens)) * ratio
+    packed = max(math.ceil(longest / PACKED) * PACKED, USUAL_SEQUENCE)
+    length = packed if job.sequence_length is None else float(np.mean(job.sequence_length))
+    # the speed does not depend on how much is trained
+    what = Job(1e6, objective, method, stack or USUAL_STACK, length)
+    found = _planned(job.model, gpu, gpus, what, specs)
+    if not found.fits:
+        message = f"{job.name}: {does_not_fit(found)}; state training_gpus, or another method"
+        raise ScenarioError(message)
+    band = f"{found.tokens_per_second_low:,.0f} to {found.tokens_per_second_high:,.0f}"
+    level = "90 %" if found.low_confidence else "80 %"
+    said.append(
+        f"{found.model} trained with {method} on {gpus} x {found.gpu}: "
+        f"{found.tokens_per_second:,.0f} tokens/s, predicted ({level} band {band}; {found.tool}"
+        f"{'' if stack else ' assumed'}, sequences of {length:,.0f}, {found.memory_gb:,.0f} of "
+        f"{found.capacity_gb:,.0f} GB); state training_tokens_per_second once it is measured"
+    )
+    if found.low_confidence:
+        said.append(f"low confidence: {found.low_confidence}")
+    return found.tokens_per_second, tuple(said)
+
+
+@lru_cache(maxsize=256)
+def _planned(model: str, gpu: str, gpus: int, job: Job, specs: Specs) -> TrainingPlan:
+    """Plan a run once, however many occasions there are for it."""
+    (found,) = plan_on(model, [(gpu, gpus)], job, specs=specs)
+    return found
+
 
 @dataclass(frozen=True)
 class Wishes:
@@ -105,7 +191,10 @@ class Rented(Planned, Dedicated):
 
     Attributes:
         market_name: on_demand | spot | reserved_1y | reserved_3y | marketplace.
-        training_tokens_per_second: Measured training speed of one replica's GPUs. [token/s]
+        training_tokens_per_second: Measured training speed of all GPUs of a run; None = predicted.
+            [token/s]
+        training_gpus: GPUs of a training run; 0 = those of a replica.
+        stack: Training software, a tool of `stacks.csv`; blank = Hugging Face.
         startup_hours: Start and loading of the weights before each training run. [h]
         precision: Of the weights; blank = as published.
         engine: Serving software.
@@ -121,6 +210,8 @@ class Rented(Planned, Dedicated):
 
     market_name: str = "on_demand"
     training_tokens_per_second: Numeric | None = None
+    training_gpus: int = 0
+    stack: str = ""
     startup_hours: Numeric = 0.25
     precision: str = ""
     engine: str = "vllm"
@@ -165,9 +256,10 @@ class Rented(Planned, Dedicated):
     def _spare(self) -> Numeric:
         return self.spare_replicas
 
-    def _whole(self) -> bool:
+    def _whole(self) -> str:
         # the serving model knows no link between machines
-        return self.replica_tokens_per_second is None and self.peak_to_mean is not None
+        predicted = self.replica_tokens_per_second is None and self.peak_to_mean is not None
+        return "a replica" if predicted else ""
 
     def market_of(self) -> str:
         """Return the market whose prices hold."""
@@ -178,33 +270,26 @@ class Rented(Planned, Dedicated):
         return open_model(name, book)
 
     def train(self, job: Training, terms: Terms) -> Iterator[Quantity]:
-        """Count instance-hours at the measured speed."""
+        """Count instance-hours at the measured speed, or at the predicted one."""
         if job.offer is not None:
             yield from hosted_training(job, terms)
             return
-        if self.training_tokens_per_second is None:
-            message = (
-                f"{job.name}: training on rented GPUs needs training_tokens_per_second (measured), "
-                "or a trainer = 'PROVIDER' that tunes the model"
-            )
-            raise ScenarioError(message)
-        row, said = self._rental(terms)
-        model = self.model(job.model, terms.book)
-        ratio, counted = tokens_per(model, job.counted_with, job.content, terms.book)
-        epochs, chosen = epochs_of(job.epochs, None)
-        said += chosen
-        instances = math.ceil(self.gpus_per_replica / float(row.facts["gpu_count"]))
+        gpus = self.training_gpus or self.gpus_per_replica
+        measured = self.training_tokens_per_second
+        # the training model knows fast links inside a machine, and whole machines joined
+        row, said = self._rental(terms, min(gpus, NODE), "training" if measured is None else "")
+        tokens, epochs, speed, assumed = self._trains(job, gpus, measured, self.stack, terms)
         quantity = measure(
             Line("train", row.key, "instance_hour", job.phase, job.cause, job.name),
             training.rented_training_hours,
             runs=job.runs,
-            tokens=job.tokens * np.asarray(ratio),
+            tokens=tokens,
             epochs=epochs,
-            tokens_per_second=self.training_tokens_per_second,
-            instances=float(instances),
+            tokens_per_second=speed,
+            instances=float(math.ceil(gpus / float(row.facts["gpu_count"]))),
             startup_hours=self.startup_hours,
         )
-        yield replace(quantity, assumptions=(*said, *counted))
+        yield replace(quantity, assumptions=(*said, *assumed))
 
 
 def _number(value: Numeric | None) -> float | None:
@@ -248,7 +333,7 @@ class Owned(Planned):
         staff_hours_per_gpu: Hours of people for one GPU in a month. [h/month]
         role: Who they are, a role of labour.csv.
         spare_replicas: Replicas that stand by against failures.
-        training_tokens_per_second: Measured training speed of one replica's GPUs. [token/s]
+        training_tokens_per_second, training_gpus, stack: As for `Rented`.
         precision, engine, tpot_ms, ttft_ms: As for `Rented`.
     """
 
@@ -270,6 +355,8 @@ class Owned(Planned):
     role: str = "ml_engineer"
     spare_replicas: Numeric = 0.0
     training_tokens_per_second: Numeric | None = None
+    training_gpus: int = 0
+    stack: str = ""
     precision: str = ""
     engine: str = "vllm"
     tpot_ms: Numeric | None = None
@@ -396,28 +483,23 @@ class Owned(Planned):
         if job.offer is not None:
             yield from hosted_training(job, terms)
             return
-        if self.training_tokens_per_second is None:
-            message = (
-                f"{job.name}: training on owned GPUs needs training_tokens_per_second (measured), "
-                "or a trainer = 'PROVIDER' that tunes the model"
-            )
-            raise ScenarioError(message)
         _, facts, said = self._machine(terms)
-        model = self.model(job.model, terms.book)
-        ratio, counted = tokens_per(model, job.counted_with, job.content, terms.book)
-        epochs, chosen = epochs_of(job.epochs, None)
+        gpus = self.training_gpus or self.gpus_per_replica
+        tokens, epochs, speed, assumed = self._trains(
+            job, gpus, self.training_tokens_per_second, self.stack, terms
+        )
         hours = training.rented_training_hours(
             runs=job.runs,
-            tokens=job.tokens * np.asarray(ratio),
+            tokens=tokens,
             epochs=epochs,
-            tokens_per_second=self.training_tokens_per_second,
+            tokens_per_second=speed,
             instances=1.0,
             startup_hours=0.0,
         )
         quantity = measure(
             Line("train", self._item("electricity", terms), "kwh", job.phase, job.cause, job.name),
             ownership.energy_kwh,
-            gpus=float(self.gpus_per_replica),
+            gpus=float(gpus),
             hours=hours,
             busy_share=1.0,
             load_kw=facts["load_kw"],
@@ -425,7 +507,7 @@ class Owned(Planned):
             pue=self.pue,
         )
         trained = "trained on the GPUs that stand there: their electricity only"
-        yield replace(quantity, assumptions=(trained, *said, *counted, *chosen))
+        yield replace(quantity, assumptions=(trained, *said, *assumed))
 
 
 def open_model(name: str, book: PriceBook) -> Model:

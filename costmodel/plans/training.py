@@ -95,6 +95,18 @@ class TrainingPlan:
         return 0.0 if self.fits else max(self.memory_gb * HEADROOM - self.capacity_gb, 0.0)
 
 
+def does_not_fit(plan: TrainingPlan) -> str:
+    """Say what is missing, and how many GPUs would do."""
+    message = (
+        f"{plan.model} does not fit {plan.gpus} {plan.gpu} with {plan.tool}: a GPU needs "
+        f"{plan.memory_gb * HEADROOM:,.0f} GB and has {plan.capacity_gb:,.0f}, "
+        f"{plan.short_gb:,.0f} GB short"
+    )
+    if plan.gpus_needed:
+        return f"{message}; it fits {plan.gpus_needed}"
+    return f"{message}; no number of them up to 1,024 does"
+
+
 @dataclass(frozen=True)
 class Job:
     """What is to be trained, and what surrounds it.

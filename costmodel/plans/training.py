@@ -28,7 +28,7 @@ MORE_GPUS = (16, 32, 64, 128, 256, 512, 1024)
 MICRO_BATCHES = (1, 2, 4, 8, 16)
 WAYS = (1, 2, 4, 8)  # of tensor and pipeline parallelism
 USABLE = 1.05  # 10^9 byte per GB on the label (which counts 2^30), without what the driver takes
-HEADROOM = 1.12  # of the predicted peak that must be free
+HEADROOM = 1.08  # of the predicted peak that must be free
 BATCH = 32  # sequences of a step, where one micro-batch of all GPUs is not more
 # accelerators on which none of the stacks runs
 OTHER_SOFTWARE = ("tpu", "trainium", "inferentia", "rubin", "cdna5")

@@ -38,7 +38,7 @@ def runs(model: str = "Mistral-7B", gpu: str = "A100-SXM-80GB", **settings: Any)
     )
 
 
-def peak(c: Mapping[str, float] = C, **settings: Any) -> float:
+def peak(c: Mapping[str, float] = C, /, **settings: Any) -> float:
     return float(memory.peak_gb(runs(**settings), c)[0])
 
 
@@ -86,7 +86,7 @@ def test_a_chunked_loss_saves_memory_on_large_vocabularies() -> None:
 
 
 def test_head_room_is_added_to_what_comes_and_goes_and_not_to_weights() -> None:
-    adapters = {"method": "lora", "micro_batch": 8, "seq_len": 4096}
+    adapters: dict[str, Any] = {"method": "lora", "micro_batch": 8, "seq_len": 4096}
     for stack, room in (("hf", 1.3), ("hf-fused", 1.1)):
         one = runs(stack=stack, **adapters)
         with_room, bare = memory.memory(one, C), memory.memory(one, BARE)

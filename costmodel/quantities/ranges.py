@@ -45,18 +45,27 @@ SHARE = (0.0, 1.0)
 NUMBER = (0.0, LARGEST)
 
 
+def limits(name: str) -> tuple[float, float]:
+    """Return the least and the largest value of a number, by its name.
+
+    >>> limits("success_rate"), limits("turns")
+    ((0.0, 1.0), (1, 1000))
+    """
+    return RANGES.get(name, SHARE if name.endswith(("_share", "_rate")) else NUMBER)
+
+
 def out_of_range(name: str, value: Any) -> str:
     """Say what is wrong with a number, or nothing.
 
     >>> out_of_range("success_rate", 1.5), out_of_range("turns", 0)
     ('is a share and must be <= 1, got 1.5', 'must be >= 1, got 0')
     """
-    is_share = name.endswith(("_share", "_rate"))
-    low, high = RANGES.get(name, SHARE if is_share else NUMBER)
+    low, high = limits(name)
     values = np.asarray(value, float)
     # what is smaller than this is a slip, and would overflow as a divisor
     values = np.where(np.abs(values) < SMALLEST, 0.0, values)
-    shown = str(value) if np.ndim(value) else f"{float(value):.12g}"
+    wrong = values[~((values >= low) & (values <= high))]
+    shown = f"{float(wrong.flat[0] if np.ndim(value) and wrong.size else np.mean(value)):.12g}"
     if np.any(np.isnan(values)):
         return f"must be a number, got {shown}"
     if np.any(values < low):

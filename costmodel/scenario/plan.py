@@ -85,7 +85,7 @@ class _Draft:
     scenario: Scenario
     terms: Terms
     success_rate: Numeric | None
-    servings: dict[Host, list[Serving]] = field(default_factory=dict)
+    servings: dict[object, tuple[Host, list[Serving]]] = field(default_factory=dict)
     fixed: dict[tuple[str, int, Line], Quantity] = field(default_factory=dict)
     usage: list[Quantity] = field(default_factory=list)
     assumptions: list[str] = field(default_factory=list)
@@ -95,6 +95,18 @@ class _Draft:
     @property
     def book(self) -> PriceBook:
         return self.terms.book
+
+    def served_by(self, host: Host) -> list[Serving]:
+        """Return what a host serves so far; equal hosts are one."""
+        return self.servings.setdefault(_told(host), (host, []))[1]
+
+
+def _told(host: Host) -> object:
+    """Return what tells a host from others, many values of a number at once included."""
+    values = [getattr(host, entry.name) for entry in fields(host) if entry.compare]
+    return type(host), *(
+        (one.shape, one.tobytes()) if isinstance(one, np.ndarray) else one for one in values
+    )
 
 
 def book_for(scenario: Scenario, book: PriceBook) -> PriceBook:
@@ -145,7 +157,7 @@ def plan(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Plan:
         raise
     quantities = [*draft.fixed.values(), *draft.usage]
     served: list[Quantity] = []
-    for host, servings in draft.servings.items():
+    for host, servings in draft.servings.values():
         served += host.serve(servings, terms)
     draft.assumptions += _guesses("upkeep", scenario.upkeep)
     if option.success_rate is not None:
@@ -410,7 +422,7 @@ def _draft_span(draft: _Draft, option: Option, span: _Span, scale: Numeric, plac
             caching=option.caching,
             cache_hit_share=option.cache_hit_share,
         )
-        served = draft.servings.setdefault(span.stage.host, [])
+        served = draft.served_by(span.stage.host)
         served.append(serving)
         served += _double_runs(draft, span, serving)
         others = {n: a for n, a in span.stage.approaches.items() if not a.tunes}
@@ -492,12 +504,13 @@ def _occasions(
         regular.append(
             Occasion("requirement_change", "upkeep", "requirement_change", times, trainable)
         )
-        _expect(draft, span, 12.0 / np.asarray(per_year), "requirements change")
+        _expect(draft, span, 12.0 / float(np.mean(per_year)), "requirements change")
     if span.stage.tuned and np.any(np.asarray(settings.label_life_months) > 0):
         life = np.asarray(settings.label_life_months, float)
-        times = upkeep.expected_events(12.0 / life, active)
+        ages = np.where(life > 0, 12.0 / np.where(life > 0, life, 1.0), 0.0)
+        times = upkeep.expected_events(ages, active)
         regular.append(Occasion("label_ageing", "upkeep", "label_ageing", times, trainable))
-        _expect(draft, span, life, "labels have aged")
+        _expect(draft, span, 12.0 / float(np.mean(ages)), "labels have aged")
     if np.any(np.asarray(trainable) < 1.0) and regular:
         due = float(sum(np.sum(o.times * (1 - np.asarray(trainable))) for o in regular))
         draft.assumptions.append(
@@ -525,9 +538,9 @@ def _occasions(
     return result | {"all": (*once, *moves, *regular)}
 
 
-def _expect(draft: _Draft, span: _Span, every: Numeric, what: str) -> None:
+def _expect(draft: _Draft, span: _Span, every: float, what: str) -> None:
     """Put the most likely dates of something that comes at a rate into the calendar."""
-    step = max(round(float(np.mean(every))), 1)
+    step = max(round(every), 1)
     for months in range(step, draft.terms.months.count, step):
         day = add_months(span.since, months)
         if day < span.until:
@@ -538,7 +551,8 @@ def _scheduled(scenario: Scenario, active: Array) -> list[Occasion]:
     every = np.asarray(scenario.upkeep.evaluate_every_months, float)
     if not np.any(every > 0):
         return []
-    return [Occasion("evaluation", "upkeep", "drift", active / every)]
+    times = np.where(every > 0, active / np.where(every > 0, every, 1.0), 0.0)
+    return [Occasion("evaluation", "upkeep", "drift", times)]
 
 
 def _evaluate(
@@ -561,7 +575,7 @@ def _evaluate(
         phase=occasion.phase,
         cause=occasion.cause,
     )
-    served = draft.servings[span.stage.host]
+    served = draft.served_by(span.stage.host)
     served.append(tested)
     made = occasion.work in ("build", "retirement")
     if span.stage.tuned and settings.compare_with_base and made and _on_sale(span, draft.book):

@@ -36,6 +36,9 @@ class Occasion:
         phase, cause: Of the lines; no cause for the first build.
         times: How often in each month, an expectation. [1/month], shape (..., T)
         trainable: Share of these on which the tuning service still takes jobs. [1], (..., T)
+        joint: Share of these whose training, evaluation and release are not done already on
+            another occasion of the month. [1], shape (..., T)
+        undated: Whether they come at no known day.
     """
 
     work: str
@@ -43,6 +46,13 @@ class Occasion:
     cause: str
     times: Array
     trainable: Numeric = 1.0
+    joint: Numeric = 1.0
+    undated: bool = False
+
+    @property
+    def shared(self) -> Occasion:
+        """The occasion, as often as it makes work that several causes share."""
+        return replace(self, times=np.asarray(self.times * self.joint, float))
 
 
 @dataclass(frozen=True, eq=False)
@@ -601,6 +611,7 @@ class Tune(Approach, ABC):
             "build": 1.0,
             "requirement_change": self.refresh_share,
             "label_ageing": self.refresh_share,
+            "drift": self.refresh_share,
         }
         tokens = self.examples * np.asarray(self._billed_size(site))
         for occasion in site.occasions:
@@ -608,7 +619,7 @@ class Tune(Approach, ABC):
                 continue
             if occasion.work in renewed:
                 yield from self._data(site, occasion, renewed[occasion.work])
-            runs = occasion.times * self.runs_per_release * occasion.trainable
+            runs = occasion.shared.times * self.runs_per_release * occasion.trainable
             yield Training(
                 name=site.name,
                 model=site.model,
@@ -632,7 +643,7 @@ class Tune(Approach, ABC):
             )
             yield from self._grading(site, occasion, runs)
             yield site.labour(
-                "release", self.role, occasion, effort.effort_hours, hours=self.release_hours
+                "release", self.role, occasion.shared, effort.effort_hours, hours=self.release_hours
             )
         yield from self._storage(site)
 

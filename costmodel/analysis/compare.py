@@ -16,7 +16,19 @@ from costmodel.months import Array, Numeric
 from costmodel.prices.book import PriceBook
 from costmodel.quantities import outcomes
 from costmodel.quantities.volumes import growing
-from costmodel.scenario import Event, InfeasibleError, Mix, Option, Plan, Scenario, book_for, plan
+from costmodel.scenario import (
+    EXPECTED,
+    Chances,
+    Event,
+    InfeasibleError,
+    Mix,
+    Option,
+    Plan,
+    Scenario,
+    book_for,
+    plan,
+    settled,
+)
 from costmodel.scenario.pins import moved_prices
 
 if TYPE_CHECKING:
@@ -41,6 +53,7 @@ class Result:
         damage_usd: Damage of the requests that fail in the end, not on the bill. [US$]
         warnings: What the reader should know.
         events: The calendar.
+        counts: Cause -> how often it makes work in each month. [1/month], shape (..., T)
     """
 
     name: str
@@ -54,6 +67,7 @@ class Result:
     damage_usd: Array | None = None
     warnings: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
+    counts: Mapping[str, Array] = field(default_factory=dict, repr=False)
 
     @property
     def feasible(self) -> bool:
@@ -236,8 +250,16 @@ def compare(scenario: Scenario, book: PriceBook | None = None) -> Comparison:
     return Comparison(scenario, results, priced, tuple(moved_prices(scenario, book)))
 
 
-def bill_of(scenario: Scenario, option: Option | Mix, book: PriceBook) -> tuple[Bill, Plan]:
+def bill_of(
+    scenario: Scenario, option: Option | Mix, book: PriceBook, chances: Chances = EXPECTED
+) -> tuple[Bill, Plan]:
     """Bill one option.
+
+    Args:
+        scenario: The scenario.
+        option: The option.
+        book: The prices, own hourly rates included (`book_for`).
+        chances: Draws of what comes at unknown times, by the names of `Plan.risks`.
 
     Raises:
         InfeasibleError: If the option cannot be had over the whole horizon.
@@ -245,7 +267,8 @@ def bill_of(scenario: Scenario, option: Option | Mix, book: PriceBook) -> tuple[
         ScenarioError: If it contradicts itself.
     """
     try:
-        needs = plan(scenario, option, book)
+        scenario, said = settled(scenario, option, book)
+        needs = plan(scenario, option, book, chances)
         found = bill(needs.quantities, book, scenario.horizon)
     except InfeasibleError:
         raise
@@ -253,7 +276,7 @@ def bill_of(scenario: Scenario, option: Option | Mix, book: PriceBook) -> tuple[
         kind = PriceError if isinstance(error, PriceError) else ScenarioError
         message = f"option {option.name!r}: {error}"
         raise kind(message) from None
-    assumptions = tuple(dict.fromkeys((*needs.assumptions, *found.assumptions)))
+    assumptions = tuple(dict.fromkeys((*needs.assumptions, *said, *found.assumptions)))
     warnings = tuple(dict.fromkeys((*needs.warnings, *found.warnings)))
     return Bill(found.months, found.lines, book, assumptions, warnings), needs
 
@@ -316,6 +339,7 @@ def result_of(
         damage_usd=damage,
         warnings=found.warnings,
         events=needs.events,
+        counts=needs.counts,
     )
 
 

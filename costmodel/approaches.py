@@ -600,6 +600,10 @@ class Tune(Approach, ABC):
     def written_tokens(self) -> Numeric:
         """Return what is written for one example, in the workload's encoding. [token]"""
 
+    def sequences(self) -> Numeric:
+        """Return the sequences of one example."""
+        return 1.0
+
     def work(self, site: Site) -> Iterator[Work]:
         """Yield data, training, hours and storage of versions."""
         yield from _engineering(self, site)
@@ -626,6 +630,10 @@ class Tune(Approach, ABC):
                 evaluations=self.evaluations,
                 hours=self.hours_per_run,
                 examples=self.examples,
+                objective=self.objective,
+                method=self.method,
+                sequence_tokens=self.example_size(site).mean / self.sequences(),
+                sequence_length=self.sequence_length,
                 offer=site.offer,
                 # the length of a sequence is in the tokens of the provider
                 counted_with=site.request.counted_with if self.packing else "",
@@ -813,9 +821,14 @@ class PreferenceTune(Tune):
         """Return the length of a pair, or of a prompt with all its sampled answers. [token]"""
         prompts = answers = np.asarray(self.samples, float)
         if self.objective in ("sft", "dpo"):
-            rule = site.offer.pair_rule if site.offer is not None else ""
+            # on own GPUs the prompt is read once with each of the answers
+            rule = site.offer.pair_rule if site.offer is not None else "2p+c+r"
             prompts, answers = np.asarray(2.0 if rule == "2p+c+r" else 1.0), np.asarray(2.0)
         return Size(prompts * self.prompt_tokens + answers * self.answer_tokens)
+
+    def sequences(self) -> Numeric:
+        """Return the sequences of one example: two answers of a pair, or all samples."""
+        return 2.0 if self.objective in ("sft", "dpo") else self.samples
 
     def written_tokens(self) -> Numeric:
         """Return what is written for one example: a pair, or a prompt alone. [token]"""

@@ -28,6 +28,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "replica_tokens_per_second": (1e-6, LARGEST),
     "training_tokens_per_second": (1e-6, LARGEST),
     "gpus_per_replica": (1, 4096),
+    "training_gpus": (0, 1024),
     "commitment_months": (0, 120),
     "server_gpus": (1, 256),
     "life_years": (0.25, 30.0),

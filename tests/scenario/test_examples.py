@@ -289,17 +289,21 @@ BY_TOKEN = {
 
 @pytest.mark.parametrize("name", OWN)
 def test_own_gpus_are_compared_on_equal_terms(name: str) -> None:
-    """People, and what is done to keep it alive, cost what they cost with a model by the token."""
+    """People cost what they cost with a model by the token, but for hosted models that retire."""
 
     def people(option: str) -> dict[str, float]:
         frame = lines(name, option)
-        hours = frame[frame["meter"] == "person_hour"]
+        hours = frame[(frame["meter"] == "person_hour") & (frame["cause"] != "retirement")]
         return {
             str(k): float(v) for k, v in hours.groupby(["line", "cause"])["cost_usd"].sum().items()
         }
 
     for option in OWN[name]:
-        assert people(option) == pytest.approx(people(BY_TOKEN[name]))
+        own, by_token = people(option), people(BY_TOKEN[name])
+        assert own.keys() == by_token.keys()
+        for line, usd in own.items():
+            # a move to a new base replaces some of the changes that would come anyway
+            assert 0.85 * usd <= by_token[line] <= usd * (1 + 1e-9), line
         assert "predicted" in " ".join(compared(name).bills[option].assumptions)
 
 

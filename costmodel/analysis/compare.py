@@ -232,7 +232,7 @@ def compare(scenario: Scenario, book: PriceBook | None = None) -> Comparison:
     """
     book = PriceBook.read() if book is None else book
     priced = book_for(scenario, book)
-    results = tuple(_result(scenario, option, priced) for option in scenario.options)
+    results = tuple(result_of(scenario, option, priced) for option in scenario.options)
     return Comparison(scenario, results, priced, tuple(moved_prices(scenario, book)))
 
 
@@ -258,7 +258,13 @@ def bill_of(scenario: Scenario, option: Option | Mix, book: PriceBook) -> tuple[
     return Bill(found.months, found.lines, book, assumptions, warnings), needs
 
 
-def _result(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Result:
+def result_of(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Result:
+    """Say what one option comes to; what cannot be had comes with the reason.
+
+    Raises:
+        PriceError: If it names something no table knows.
+        ScenarioError: If it contradicts itself.
+    """
     provider, model = _names(scenario, option)
     try:
         found, needs = bill_of(scenario, option, book)

@@ -88,7 +88,8 @@ def find_input(scenario: Scenario, word: str, book: PriceBook | None = None) -> 
         names = " or ".join(item.name for item in ends[:4])
         message = f"{word!r} stands in several places; say which: {names}"
         raise ScenarioError(message)
-    message = f"no numeric input {word!r} in the scenario{nearest(word, known)}"
+    words = known if "." in word else {*SHORT, *(name.rpartition(".")[2] for name in known)}
+    message = f"no numeric input {word!r} in the scenario{nearest(word, words)}"
     raise ScenarioError(message)
 
 

@@ -1,0 +1,183 @@
+"""Commands that help to decide: `costmodel breakeven|advise|diff`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from costmodel.cli.shell import (
+    At,
+    Json,
+    Prices,
+    ScenarioFile,
+    amount,
+    app,
+    grid,
+    price_book,
+    print_json,
+    terminal,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from costmodel.analysis.breakeven import BreakEven, OwnAgainstHosted, Payback, PhaseMap
+
+SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+UNITS = {"usd_per_success": "per successful outcome", "total_usd": "over the horizon"}
+OVER = "workload.requests"
+
+Options = Annotated[
+    list[str] | None, typer.Option("--option", help="Compare these options only; repeat it.")
+]
+
+
+def _signed(text: str | float) -> float:
+    """Read a number that may be below zero."""
+    word = str(text).strip()
+    return -amount(word[1:]) if word.startswith("-") else amount(word)
+
+
+@app.command()
+def breakeven(
+    file: ScenarioFile,
+    over: Annotated[
+        str, typer.Option(help="Input that moves: requests, changes_per_year, any dotted name.")
+    ] = OVER,
+    low: Annotated[
+        float | None, typer.Option("--from", parser=_signed, metavar="N", help="From this value.")
+    ] = None,
+    high: Annotated[
+        float | None, typer.Option("--to", parser=_signed, metavar="N", help="To this value.")
+    ] = None,
+    option: Options = None,
+    by: Annotated[
+        str | None,
+        typer.Option(metavar="INPUT,INPUT", help="Map of the cheapest option over two inputs."),
+    ] = None,
+    json_: Json = False,  # noqa: FBT002
+    prices: Prices = None,
+    at: At = None,
+) -> None:
+    """Find where the cheapest option changes: crossings, regions, payback, own GPUs."""
+    from costmodel.analysis import breakeven as analysis
+    from costmodel.analysis.compare import compare
+    from costmodel.scenario import Scenario
+
+    scenario, book = Scenario.read(file), price_book(prices, at)
+    if by is not None:
+        words = [word.strip() for word in by.split(",")]
+        if len(words) != 2 or not all(words):  # noqa: PLR2004
+            message = f"--by reads like requests,changes_per_year, got {by!r}"
+            raise typer.BadParameter(message)
+        if low is not None or high is not None:
+            message = "--from and --to go with --over, not with --by"
+            raise typer.BadParameter(message)
+        found = analysis.phase_map(scenario, book, *words, options=option or ())
+        if json_:
+            print_json(found.as_dict())
+        else:
+            _print_map(found)
+        return
+    line = analysis.breakeven(scenario, book, over, low=low, high=high, options=option or ())
+    paid = analysis.paybacks(compare(scenario, book))
+    pairs = analysis.own_against_hosted(scenario, book) if line.over == OVER and not option else ()
+    if json_:
+        print_json(
+            line.as_dict()
+            | {"payback": [asdict(one) for one in paid]}
+            | {"own_gpus": [pair.as_dict() for pair in pairs]}
+        )
+        return
+    _print_breakeven(terminal(), line, paid, pairs)
+
+
+def _value(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004
+
+
+def _print_breakeven(
+    console: Console,
+    line: BreakEven,
+    paid: Sequence[Payback],
+    pairs: Sequence[OwnAgainstHosted],
+) -> None:
+    from costmodel.analysis.wording import money, whole
+
+    now = "" if line.now is None else f"; the scenario has {_value(line.now)}"
+    console.print(
+        f"Cheapest {UNITS[line.unit]} over {line.over} from {_value(line.low)} to "
+        f"{_value(line.high)}{now}"
+    )
+    regions = [
+        [_value(low), _value(high), name or "none can be had"] for low, high, name in line.regions
+    ]
+    console.print(grid({"From": "right", "To": "right", "Option": "left"}, regions))
+    if line.crossings:
+        rows = [
+            [
+                _value(one.at),
+                one.before,
+                one.after,
+                money(one.usd),
+                "a cost steps" if one.step else "equal costs",
+            ]
+            for one in line.crossings
+        ]
+        columns = {"At": "right", "Below": "left", "Above": "left", "Cost": "right", "": "left"}
+        console.print(grid(columns, rows, "Crossings"))
+    else:
+        console.print("No other option becomes the cheapest in this range.")
+    for name, reason in line.excluded.items():
+        console.print(f"{name} is not feasible: {reason}")
+    if line.one_by_one:
+        console.print(f"Billed value by value, in a coarser sweep: {', '.join(line.one_by_one)}")
+    rows = [
+        [
+            one.option,
+            whole(one.first_usd),
+            "not in the horizon" if one.month is None else f"{one.month} (month {one.number})",
+            one.lost_again or "",
+            whole(one.end_usd) if one.end_usd >= 0 else f"-{whole(-one.end_usd)}",
+        ]
+        for one in paid
+    ]
+    if rows:
+        columns = {"Option": "left", "More in month 1": "right", "Paid back in": "left"}
+        columns |= {"Lost again in": "left", "Saved at the end": "right"}
+        title = f"Payback against {paid[0].against}, cheapest in month 1"
+        console.print(grid(columns, rows, title))
+    rows = [[pair.own, pair.hosted, *_own_cells(pair)] for pair in pairs]
+    if rows:
+        columns = {"Own GPUs": "left", "Hosted": "left", "From": "left", "Utilisation": "left"}
+        console.print(grid(columns, rows, "Volume at which own GPUs win, whatever the quality"))
+
+
+def _own_cells(pair: OwnAgainstHosted) -> list[str]:
+    from_, used = [], []
+    for crossing, share in zip(pair.crossings, pair.utilisation, strict=True):
+        word = "wins above" if crossing.after == pair.own else "loses above"
+        from_.append(f"{word} {_value(crossing.at)}")
+        used.append("" if share is None else f"{share:.0%}")
+    return ["; ".join(from_) or "never crosses", "; ".join(used)]
+
+
+def _print_map(found: PhaseMap) -> None:
+    console = terminal()
+    console.print(f"Cheapest {UNITS[found.unit]}")
+    console.print(f"down: {found.down}; across: {found.across}")
+    width = max(len(_value(y)) for y in found.ys)
+    used = sorted({int(k) for k in found.winners.ravel() if k >= 0})
+    sign = {k: SIGNS[j % len(SIGNS)] for j, k in enumerate(used)} | {-1: "."}
+    for y, row in reversed(list(zip(found.ys, found.winners, strict=True))):
+        console.print(f"{_value(y):>{width}} | {''.join(sign[int(k)] for k in row)}")
+    ends = _value(found.xs[0]), _value(found.xs[-1])
+    gap = max(len(found.xs) - len(ends[0]) - len(ends[1]), 1)
+    console.print(f"{'':>{width}}   {ends[0]}{' ' * gap}{ends[1]}")
+    for k in used:
+        console.print(f"{sign[k]}  {found.options[k]}")
+    if -1 in found.winners:
+        console.print(".  none can be had")

@@ -445,7 +445,9 @@ def bill(quantities: Iterable[Quantity], book: PriceBook, months: Months) -> Bil
             cited, listed = book.cited(match.row, meter)
             unit_usd = book.unit_usd(match.row, meter)
             facts = book.rows[match.row].facts
-            amount = np.asarray(quantity.amount * match.share, float)
+            # most quantities fall under one row: no need to copy them
+            alone = match.share.ndim == 1 and bool(np.all(match.share == 1.0))
+            amount = quantity.amount if alone else quantity.amount * match.share
             kind = "usage" if quantity.bought_on is None else "commitment"
             line = BilledLine(quantity, kind, match.share, amount, unit_usd, cited, listed)
             allowance = facts.get("allowance")

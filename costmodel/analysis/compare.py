@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -279,22 +279,38 @@ def result_of(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Resu
             warnings=error.warnings,
             events=error.events,
         )
+    return result_of(scenario, option, found, needs, found.total)
+
+
+def result_of(
+    scenario: Scenario, option: Option | Mix, found: Bill, needs: Plan, total: Array
+) -> Result:
+    """Put the total of a bill in relation to requests and outcomes.
+
+    Args:
+        scenario: The scenario.
+        option: The option.
+        found: Its bill.
+        needs: What it needs.
+        total: Its total, where that is not the one of the bill. [US$], shape (...)
+    """
+    provider, model = _names(scenario, option)
     months = scenario.horizon
     tasks = scenario.all_tasks
-    asked = [growing(t.requests, t.growth, months.count).sum(axis=-1) for t in tasks]
-    requests = sum(asked, np.zeros(()))
+    asked = [growing(t.requests, t.growth, months.count) for t in tasks]
+    requests = _over_time(sum(asked, np.zeros(months.count)))
     some = np.where(requests > 0, requests, 1.0)
-    per_request = np.where(requests > 0, found.total / some, np.nan)
+    per_request = np.where(requests > 0, total / some, np.nan)
     per_success, rate, damage = None, None, None
     if option.success_rate is not None:
         rate = float(np.mean(option.success_rate))
         ends = [outcomes.success(option.success_rate, task.retries) for task in tasks]
-        failing = [
-            n * (1 - won) * t.failure_usd for n, won, t in zip(asked, ends, tasks, strict=True)
-        ]
-        damage = sum(failing, np.zeros(()))
-        won = sum((n * share for n, share in zip(asked, ends, strict=True)), np.zeros(()))
-        per_success = outcomes.per_outcome(found.total + damage, won)
+        damage = _added(
+            _over_time(n * (1 - won) * task.failure_usd)
+            for n, won, task in zip(asked, ends, tasks, strict=True)
+        )
+        won = _added(_over_time(n * share) for n, share in zip(asked, ends, strict=True))
+        per_success = outcomes.per_outcome(total + damage, won)
     return Result(
         option.name,
         provider,
@@ -307,6 +323,15 @@ def result_of(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Resu
         warnings=found.warnings,
         events=needs.events,
     )
+
+
+def _added(parts: Iterable[Array]) -> Array:
+    return np.asarray(sum(parts, np.zeros(())))
+
+
+def _over_time(monthly: Numeric) -> Array:
+    """Sum over the months, the last axis."""
+    return np.asarray(np.sum(monthly, axis=-1))
 
 
 def _names(scenario: Scenario, option: Option | Mix) -> tuple[str, str]:

@@ -7,12 +7,22 @@ from collections.abc import Sequence
 
 import typer
 
-from costmodel.cli import decisions, lab, own, rates, scenarios, serving, tables, tokens
+from costmodel.cli import (
+    budget,
+    decisions,
+    lab,
+    own,
+    rates,
+    scenarios,
+    serving,
+    tables,
+    tokens,
+)
 from costmodel.cli.shell import BAD_INPUT, ClickError, app
 from costmodel.errors import CostModelError
 
 # each module registers its commands
-COMMANDS = (scenarios, decisions, rates, tokens, tables, own, serving, lab)
+COMMANDS = (scenarios, decisions, budget, rates, tokens, tables, own, serving, lab)
 
 
 # commands of two words whose first is a command of its own

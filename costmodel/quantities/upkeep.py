@@ -25,6 +25,36 @@ def expected_events(per_year: Numeric, active: Numeric) -> Array:
     return np.asarray(np.asarray(per_year) / MONTHS_PER_YEAR * active, float)
 
 
+MOST_EVENTS = 60  # of a month
+
+
+def drawn_events(per_year: Numeric, share: Array) -> Array:
+    """Return how many events come in each month of a draw, where they come independently.
+
+    Args:
+        per_year: Events in a year, on average. [1/year], shape (..., T)
+        share: Share of the outcomes (of Poisson's distribution) not above this one. [1], (..., T)
+
+    Returns:
+        Whole events. [1/month], shape (..., T)
+
+    >>> drawn_events(12.0, np.array([0.3, 0.5, 0.9, 0.99])).tolist()
+    [0.0, 1.0, 2.0, 4.0]
+    """
+    mean = np.asarray(per_year, float) / MONTHS_PER_YEAR
+    events = np.zeros(np.broadcast_shapes(mean.shape, share.shape))
+    chance = np.exp(-mean)
+    reached = np.array(np.broadcast_to(chance, events.shape))
+    for k in range(1, MOST_EVENTS + 1):
+        more = share > reached
+        if not more.any():
+            break
+        events += more
+        chance = chance * mean / k
+        reached += chance
+    return events
+
+
 def stored_models(active: Numeric, models: Numeric, versions: Numeric) -> Array:
     """Count the tuned models a provider stores.
 

@@ -14,6 +14,7 @@ from costmodel.errors import ScenarioError, nearest
 from costmodel.hosts import Host
 from costmodel.months import Months, Numeric
 from costmodel.prices.book import PriceBook
+from costmodel.quantities.distributions import Distribution
 from costmodel.quantities.ranges import check_ranges
 from costmodel.quantities.requests import PARTS, Part, Request
 
@@ -209,6 +210,32 @@ class Pin:
 
 
 @dataclass(frozen=True)
+class Uncertain:
+    """An input that a scenario states as a range or a distribution.
+
+    Attributes:
+        name: Input, e.g. `workload.requests` or `option.RAG.success_rate`.
+        distribution: What it may be; the scenario itself holds the mean.
+    """
+
+    name: str
+    distribution: Distribution
+
+
+@dataclass(frozen=True)
+class Together:
+    """Inputs that move together.
+
+    Attributes:
+        inputs: Their names.
+        by: Correlation of each with each, of the normal scores. [1]
+    """
+
+    inputs: tuple[str, ...]
+    by: float
+
+
+@dataclass(frozen=True)
 class Scenario:
     """A workload and the options to serve it.
 
@@ -222,6 +249,8 @@ class Scenario:
         upkeep: What keeping an option alive takes.
         people: Own hourly rates by role, in place of labour.csv. [US$/h]
         existing_customer: Providers whose tuning one already uses.
+        uncertain: Inputs stated as ranges; their fields hold the means.
+        together: Inputs that move together, beside the volumes of all tasks, which always do.
         pins: Prices used when the file was written.
         pinned_on: Day of those prices.
         path: File it was read from.
@@ -237,6 +266,8 @@ class Scenario:
     upkeep: Upkeep = Upkeep()
     people: Mapping[str, float] = field(default_factory=dict)
     existing_customer: tuple[str, ...] = ()
+    uncertain: tuple[Uncertain, ...] = ()
+    together: tuple[Together, ...] = ()
     pins: tuple[Pin, ...] = ()
     pinned_on: date | None = None
     path: Path | None = field(default=None, compare=False)

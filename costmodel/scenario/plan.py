@@ -103,7 +103,7 @@ class _Draft:
 
 def _told(host: Host) -> object:
     """Return what tells a host from others, many values of a number at once included."""
-    values = [getattr(host, entry.name) for entry in fields(host)]
+    values = [getattr(host, entry.name) for entry in fields(host) if entry.compare]
     return type(host), *(
         (one.shape, one.tobytes()) if isinstance(one, np.ndarray) else one for one in values
     )

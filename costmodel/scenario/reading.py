@@ -6,7 +6,7 @@ import math
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, fields, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,8 @@ from costmodel.approaches import APPROACHES, Approach
 from costmodel.errors import DataError, ScenarioError, nearest
 from costmodel.hosts import HOSTS, Host
 from costmodel.months import as_date
-from costmodel.quantities.ranges import LARGEST, out_of_range
+from costmodel.quantities.distributions import Distribution, distribution_of
+from costmodel.quantities.ranges import LARGEST, limits, out_of_range
 from costmodel.quantities.requests import PARTS, Part, Size
 from costmodel.scenario.files import counted
 from costmodel.scenario.model import (
@@ -25,6 +26,8 @@ from costmodel.scenario.model import (
     Pin,
     Scenario,
     Stage,
+    Together,
+    Uncertain,
     Upkeep,
     Workload,
 )
@@ -47,10 +50,12 @@ class _Place:
     name: str
     lines: Mapping[Way, int]
     way: Way = ()
+    # ranges found on the way, of the whole file
+    ranges: dict[Way, Distribution] = field(default_factory=dict, compare=False)
 
     def at(self, *way: str | int) -> _Place:
         """Return the place of something inside."""
-        return _Place(self.name, self.lines, (*self.way, *way))
+        return _Place(self.name, self.lines, (*self.way, *way), self.ranges)
 
     def __str__(self) -> str:
         way = self.way
@@ -93,8 +98,7 @@ def _lines(text: str) -> dict[Way, int]:
 
 def _number(value: Any, place: _Place) -> float:
     if isinstance(value, Mapping):
-        message = f"must be one number, got a table {dict(value)}"
-        raise place.error(message)
+        return _range(value, place)
     if isinstance(value, bool) or not isinstance(value, int | float):
         message = f"must be a number, got {value!r}"
         raise place.error(message)
@@ -110,7 +114,30 @@ def _number(value: Any, place: _Place) -> float:
     return value
 
 
+def _range(table: Mapping[str, Any], place: _Place) -> float:
+    """Remember a range; its mean stands in for it."""
+    if not table.keys() & {"low", "high", "mode", "distribution"}:
+        message = f"must be a number, or a range like {{low = 1, mode = 2, high = 4}}, got {table}"
+        raise place.error(message)
+    try:
+        found = distribution_of(table, *limits(str(place.way[-1])))
+    except ScenarioError as error:
+        raise place.error(str(error)) from None
+    if not found.is_point:
+        place.ranges[place.way] = found
+    return found.mean
+
+
+def _point(value: Any, place: _Place) -> float:
+    """Read a number that cannot be a range."""
+    if isinstance(value, Mapping):
+        message = "must be one number, not a range"
+        raise place.error(message)
+    return _number(value, place)
+
+
 def _count(value: Any, place: _Place) -> int:
+    value = _point(value, place)
     number = _number(value, place)
     if number != int(number):
         message = f"must be a whole number, got {value!r}"
@@ -147,9 +174,14 @@ def _table(value: Any, place: _Place) -> dict[str, Any]:
 
 
 def _size(value: Any, place: _Place) -> Size | float:
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and not _ranged(value):
         return _made(Size, dict(value), place)
     return _number(value, place)
+
+
+def _ranged(value: Mapping[str, Any]) -> bool:
+    """Whether a table is a range, rather than a length with mean and cv."""
+    return bool(value.keys() & {"low", "high", "mode", "distribution"})
 
 
 def _parts(value: Any, place: _Place) -> dict[str, Part | float]:
@@ -159,7 +191,7 @@ def _parts(value: Any, place: _Place) -> dict[str, Part | float]:
         if name not in PARTS:
             message = f"unknown part {name!r}{nearest(name, PARTS)}"
             raise here.error(message)
-        if not isinstance(item, Mapping):
+        if not isinstance(item, Mapping) or _ranged(item):
             parts[name] = _number(item, here)
             continue
         allowed = ("mean", "cv", "stable")
@@ -293,7 +325,7 @@ def read_scenario(path: Path) -> Scenario:
 
 TOP = (
     *("version", "name", "start", "months", "existing_customer", "workload", "task", "people"),
-    *("upkeep", "approach", "option", "prices"),
+    *("upkeep", "approach", "option", "prices", "together"),
 )
 
 
@@ -349,6 +381,8 @@ def _scenario(data: dict[str, Any], place: _Place, path: Path) -> Scenario:
                 _text(name, place.at("existing_customer")) for name in customer
             ),
             pins=_pins(pinned, place.at("prices")),
+            uncertain=_uncertain(place, tasks, options),
+            together=_together(data.get("together", []), place.at("together")),
             pinned_on=_day(pinned["on"], place.at("prices", "on")) if "on" in pinned else None,
             path=path,
             people_lines={
@@ -359,6 +393,50 @@ def _scenario(data: dict[str, Any], place: _Place, path: Path) -> Scenario:
         if str(error).startswith(place.name):
             raise
         raise place.error(str(error)) from None
+
+
+def _uncertain(
+    place: _Place,
+    tasks: Sequence[Workload],
+    options: Sequence[Option | Mix],
+) -> tuple[Uncertain, ...]:
+    """Name the inputs that the file states as ranges."""
+    stated = {"task": [task.name for task in tasks], "option": [o.name for o in options]}
+    found = []
+    for way, distribution in place.ranges.items():
+        words = [str(word) for word in way]
+        if way[0] in stated:
+            words[1] = stated[str(way[0])][int(way[1])]
+        if way[-1] == "mean" and len(way) > 1:
+            words.pop()
+        if way[0] == "option" and "successor" in way:
+            message = "cannot be a range yet: state it for the first stage, or as one number"
+            raise place.at(*way).error(message)
+        if way[0] == "workload" and tasks:
+            continue  # each task has read it for itself
+        found.append(Uncertain(".".join(words), distribution))
+    return tuple(found)
+
+
+def _together(value: Any, place: _Place) -> tuple[Together, ...]:
+    """Read which inputs move together."""
+    found = []
+    for k, table in enumerate(_tables(value, place) if value else []):
+        here = place.at(k)
+        for key in table:
+            if key not in ("inputs", "by"):
+                message = f"unknown key {key!r}{nearest(key, ('inputs', 'by'))}"
+                raise here.error(message)
+        inputs = table.get("inputs")
+        if not isinstance(inputs, list) or not all(isinstance(name, str) for name in inputs):
+            message = f'inputs must be a list like ["workload.requests"], got {inputs!r}'
+            raise here.error(message)
+        by = table.get("by", 1.0)
+        if isinstance(by, bool) or not isinstance(by, int | float) or not -1 <= by <= 1:
+            message = f"by must be a correlation between -1 and 1, got {by!r}"
+            raise here.error(message)
+        found.append(Together(tuple(inputs), float(by)))
+    return tuple(found)
 
 
 def _approach(table: Any, place: _Place, home: Path, encoding: str) -> Approach:
@@ -403,6 +481,10 @@ def _option(
         raise place.error(message)
     name = _text(entries.pop("name"), place.at("name"))
     if "mix" in entries:
+        for member, share in _table(entries["mix"], place.at("mix")).items():
+            if isinstance(share, Mapping):
+                message = "the shares of a router cannot be ranges: they add to 1"
+                raise place.at("mix", member).error(message)
         shares = _numbers(entries.pop("mix"), place.at("mix"))
         return _made(Mix, entries, place, ("name", "mix"), name=name, shares=shares)
     for key in ("model", "host"):
@@ -482,7 +564,7 @@ def _pins(table: Mapping[str, Any], place: _Place) -> tuple[Pin, ...]:
             Pin(
                 _text(row["key"], place.at("rows")),
                 _text(row["meter"], place.at("rows")),
-                _number(row["usd"], place.at("rows")),
+                _point(row["usd"], place.at("rows")),
             )
         )
     return tuple(pins)

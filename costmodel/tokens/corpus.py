@@ -55,7 +55,7 @@ RANGE = 1 << 26  # bytes of a part of a file, where parts are counted apart
 RECORDS = 4096  # records of a batch at most
 LISTED = 1000  # problems listed one by one
 DIGESTS = 10_000_000  # records up to which duplicates are counted
-MEMO = 20_000  # instructions and tools remembered
+REMEMBERED = 1 << 23  # characters of instructions and tools that are remembered
 # what fields are called where people read them
 NAMED = {
     "tool_call": "tool calls",
@@ -225,8 +225,10 @@ class Tally:
 
 def named(batch: Batch, sums: npt.NDArray[Any]) -> dict[str, Any]:
     """Name the sums over the columns of a batch that are not zero."""
-    names = (*FIELDS, *batch.roles.names)
-    return {name: sums[k].item() for k, name in enumerate(names) if sums[k]}
+    found: Counts[str] = Counts()
+    for name, value in zip((*FIELDS, *batch.roles.names), sums.tolist(), strict=False):
+        found[name] += value  # a role may bear the name of a field
+    return {name: value for name, value in found.items() if value}
 
 
 class Tallier:
@@ -236,21 +238,22 @@ class Tallier:
         """Take a counter, its threads, and the length above which an example is listed."""
         self.counter, self.threads, self.limit = count, threads, limit
         self.tally = Tally(count.encoding, count.engine)
+        # instructions and tools come again and again
         self.memo: dict[str, int] = {}
+        self.remembered = 0
         self.tool_memo: dict[str, int] = {}
         self.role_tokens: list[int] = []
 
     def _counts(self, batch: Batch) -> tuple[Integers, Integers]:
         """Count every text once; return where the counts belong."""
-        new = list({text for _, text in batch.repeated if text not in self.memo})
-        counts = self.counter.counts([*batch.texts, *new], self.threads)
-        if len(self.memo) > MEMO:
+        if self.remembered > REMEMBERED:
             self.memo.clear()
-            new = [text for _, text in batch.repeated]
-            again = self.counter.counts(new, self.threads)
-            self.memo.update(zip(new, again.tolist(), strict=True))
-        else:
-            self.memo.update(zip(new, counts[len(batch.texts) :].tolist(), strict=True))
+            self.tool_memo.clear()
+            self.remembered = 0
+        new = list({text for _, text in batch.repeated if text not in self.memo})
+        self.remembered += sum(map(len, new))
+        counts = self.counter.counts([*batch.texts, *new], self.threads)
+        self.memo.update(zip(new, counts[len(batch.texts) :].tolist(), strict=True))
         known = [self.memo[text] for _, text in batch.repeated]
         places = np.array(batch.places + [place for place, _ in batch.repeated], np.int64)
         return places, np.concatenate([counts[: len(batch.texts)], np.array(known, np.int64)])

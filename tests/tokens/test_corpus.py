@@ -190,13 +190,25 @@ def test_examples_over_the_limit_are_listed_with_their_lines(plain: Path) -> Non
     assert all(length > 50 for _, length in found.long)
 
 
+def test_what_is_remembered_of_instructions_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.jsonl"
+    told = [{"messages": [{"role": "system", "content": f"Rule {k}. " * 40}]} for k in range(900)]
+    path.write_bytes(lines([*told, *told]))
+    expected = whole(path).tokens
+    monkeypatch.setattr(corpus, "REMEMBERED", 10_000)
+    monkeypatch.setattr(corpus, "RECORDS", 50)
+    assert whole(path).tokens == expected
+
+
 # text
 
 
 def test_a_long_text_is_counted_in_pieces_to_the_token(tmp_path: Path) -> None:
     path = tmp_path / "book.txt"
     text = "".join(
-        f"Line {k}: prices, 12.50 per unit!\n\n  - and more…\nAgain\n" for k in range(60_000)
+        f"Line {k}: prices, 12.50 per unit!\n\n  - and more…\nAgain\n" for k in range(100_000)
     )
     path.write_text(text, "utf-8")
     assert path.stat().st_size > BLOCK

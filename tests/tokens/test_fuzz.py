@@ -34,7 +34,11 @@ chats = st.fixed_dictionaries(
     {
         "messages": st.lists(
             st.fixed_dictionaries(
-                {"role": st.sampled_from(["system", "user", "assistant", "tool", "x"])},
+                {
+                    "role": st.sampled_from(
+                        ["system", "user", "assistant", "tool", "x", "text", "name"]
+                    )
+                },
                 optional={"content": values, "tool_calls": values, "name": values},
             ),
             max_size=4,

@@ -1,0 +1,440 @@
+"""Draws of everything that is not certain, the same for every option of a scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from costmodel.analysis.compare import Comparison, bill_of, compare, result_of
+from costmodel.errors import ScenarioError, nearest
+from costmodel.months import Array
+from costmodel.prices.book import PriceBook
+from costmodel.quantities.distributions import Distribution, uniforms
+from costmodel.quantities.upkeep import MONTHS_PER_YEAR, drawn_events
+from costmodel.scenario import Scenario, book_for, numeric_inputs, replace_inputs
+
+BLOCK = 2000  # draws computed at once
+QUARTILE, RENT_TAIL = (
+    0.25,
+    0.1,
+)  # what `low` and `high` of labour.csv and of gpu_rental.csv stand for
+CHANGES = "upkeep.requirement_changes_per_year"
+AT_RANDOM = "changes of requirements, at random"
+
+
+@dataclass(frozen=True)
+class Driver:
+    """Something uncertain.
+
+    Attributes:
+        name: Input of the scenario, or the price that it moves.
+        distribution: What it may be; of a price, a factor on it.
+        rows: Rows of the book whose price it moves; empty for an input of the scenario.
+        centre: Value for which the central case stands; None = the mean.
+    """
+
+    name: str
+    distribution: Distribution
+    rows: frozenset[int] = frozenset()
+    centre: float | None = None
+
+    @property
+    def middle(self) -> float:
+        """Value in the central case; of a price, factor on it."""
+        mean = self.distribution.mean if self.centre is None else self.centre
+        return 1.0 if self.rows else mean
+
+    def drawn(self, share: Array) -> Array:
+        """Return values of an input, or factors on a price, at shares of the outcomes."""
+        values = self.distribution.quantile(share)
+        return values / self.distribution.mean if self.rows else values
+
+
+@dataclass(frozen=True, eq=False)
+class Chance:
+    """Everything uncertain about a scenario.
+
+    Attributes:
+        scenario: With means in place of ranges.
+        book: The prices, own rates included.
+        drivers: What is uncertain.
+        events: Whether things that come at a rate come at random.
+        seed: Of the draws.
+    """
+
+    scenario: Scenario
+    book: PriceBook = field(repr=False)
+    drivers: tuple[Driver, ...]
+    events: bool = True
+    seed: int = 0
+
+    @cached_property
+    def central(self) -> Comparison:
+        """The scenario at the means of all inputs."""
+        return compare(self.scenario, self.book)
+
+    @cached_property
+    def by_chance(self) -> Driver | None:
+        """How often requirements change in a year, where that is left to chance."""
+        rate = float(np.mean(self.scenario.upkeep.requirement_changes_per_year))
+        if not self.events or not rate:
+            return None
+        years = self.scenario.months / MONTHS_PER_YEAR
+        spread = {"mean": rate, "sd": float((rate / years) ** 0.5)}
+        return Driver(AT_RANDOM, Distribution("normal", spread, least=0.0), centre=rate)
+
+    @property
+    def everything(self) -> tuple[Driver, ...]:
+        """Drivers, and what is left to chance besides."""
+        return (*self.drivers, *filter(None, [self.by_chance]))
+
+    @cached_property
+    def groups(self) -> list[list[int]]:
+        """Drivers that are one and the same chance: the volumes of all tasks."""
+        volumes = [k for k, d in enumerate(self.drivers) if d.name.endswith(".requests")]
+        return [volumes] if len(volumes) > 1 else []
+
+    @cached_property
+    def mixing(self) -> Array | None:
+        """Square root of the correlation of the normal scores, None if nothing is correlated.
+
+        Raises:
+            ScenarioError: If an input is unknown, or the correlations contradict each other.
+        """
+        names = [driver.name for driver in self.drivers]
+        matrix = np.eye(len(names))
+        for group in self.scenario.together:
+            for name in group.inputs:
+                if name not in names:
+                    message = f"together: no uncertain input {name!r}{nearest(name, names)}"
+                    raise ScenarioError(message)
+            at = [names.index(name) for name in group.inputs]
+            for i in at:
+                for j in at:
+                    matrix[i, j] = 1.0 if i == j else group.by
+        if np.array_equal(matrix, np.eye(len(names))):
+            return None
+        if np.linalg.eigvalsh(matrix).min() < -1e-9:  # noqa: PLR2004
+            message = "together: these correlations contradict each other; no numbers have them all"
+            raise ScenarioError(message)
+        return np.asarray(np.linalg.cholesky(matrix + 1e-12 * np.eye(len(names))))
+
+    def shares(self, number: int) -> tuple[Array, Array]:
+        """Return where each draw lies among the outcomes of each driver, and of each month.
+
+        Returns:
+            Shares of the drivers, shape (number, drivers), and of the events of each month,
+            shape (number, months). [1]
+        """
+        months = self.scenario.months if self.events else 0
+        points = uniforms(number, len(self.drivers) + months, self.seed)
+        drivers = points[:, : len(self.drivers)]
+        if self.mixing is not None:
+            from scipy.special import ndtr, ndtri
+
+            drivers = np.asarray(ndtr(ndtri(drivers) @ self.mixing.T))
+        for first, *others in self.groups:
+            drivers[:, others] = drivers[:, [first]]
+        return drivers, points[:, len(self.drivers) :]
+
+    def changes(self, per_year: Array, events: Array) -> Array:
+        """Return how often requirements change, as a rate in each month. [1/year], (S, T)"""
+        return MONTHS_PER_YEAR * drawn_events(per_year, events)
+
+    def put(self, values: Mapping[str, Array], events: Array | None = None) -> Scenario:
+        """Return the scenario with values of its inputs, one scenario for each draw.
+
+        Args:
+            values: Input -> its values, shape (S,); prices are left out.
+            events: Shares of the outcomes for the events of each month, shape (S, T).
+        """
+        inputs = {d.name: values[d.name] for d in self.drivers if not d.rows}
+        inputs = {name: value for name, value in inputs.items() if not name.startswith("people.")}
+        scenario = replace_inputs(self.scenario, inputs)
+        if events is not None and events.shape[-1]:
+            per_year = np.asarray(scenario.upkeep.requirement_changes_per_year, float)
+            scenario = replace_inputs(scenario, {CHANGES: self.changes(per_year, events)})
+        elif AT_RANDOM in values:
+            scenario = replace_inputs(scenario, {CHANGES: values[AT_RANDOM]})
+        return scenario
+
+
+def chance_of(
+    scenario: Scenario,
+    book: PriceBook,
+    *,
+    bands: bool = True,
+    events: bool = True,
+    seed: int = 0,
+) -> Chance:
+    """Gather what is uncertain about a scenario.
+
+    Args:
+        scenario: The scenario.
+        book: The prices.
+        bands: Whether labour and rented GPUs vary within the bands of their rows.
+        events: Whether requirements change at random, instead of evenly at their rate.
+        seed: Of the draws.
+
+    Raises:
+        ScenarioError: If a range stands where none can.
+    """
+    priced = book_for(scenario, book)
+    known = numeric_inputs(scenario)
+    drivers = []
+    stated = set()
+    for entry in scenario.uncertain:
+        stated.add(entry.name)
+        if entry.name.startswith("people."):
+            rows = _rows_of(priced, "labour", entry.name.removeprefix("people."))
+            drivers.append(Driver(entry.name, entry.distribution, rows))
+            continue
+        if entry.name not in known or not known[entry.name].broadcasts:
+            message = f"{entry.name} cannot be a range: state one number"
+            raise ScenarioError(message)
+        drivers.append(Driver(entry.name, entry.distribution))
+    if bands:
+        drivers += [d for d in _bands(scenario, priced) if d.name not in stated]
+    return Chance(scenario, priced, tuple(drivers), events, seed)
+
+
+def _rows_of(book: PriceBook, table: str, sku: str) -> frozenset[int]:
+    return frozenset(
+        k for k, row in enumerate(book.rows) if (row.key.table, row.key.sku) == (table, sku)
+    )
+
+
+def _bands(scenario: Scenario, book: PriceBook) -> Iterator[Driver]:
+    """Yield the prices that bring bands of their own, of rows that some bill uses."""
+    used = {line.row for found in compare(scenario, book).bills.values() for line in found.lines}
+    seen: dict[str, Driver] = {}
+    for k in sorted(used):
+        row = book.rows[k]
+        names = {"labour": ("low", "high", "per_hour", QUARTILE)}
+        names["gpu_rental"] = ("price_low", "price_high", "price_per_hour", RENT_TAIL)
+        if row.key.table not in names:
+            continue
+        low, high, middle, tail = names[row.key.table]
+        facts = row.facts
+        ends = (facts.get(low), facts.get(middle), facts.get(high))
+        if not all(isinstance(end, float) and end > 0 for end in ends):
+            continue
+        lowest, mode, highest = (float(end) for end in ends)  # type: ignore[arg-type]
+        if not lowest <= mode <= highest or lowest == highest:
+            continue
+        labour = row.key.table == "labour"
+        name = f"people.{row.key.sku}" if labour else f"rent.{row.key.provider}.{row.key.sku}"
+        found = Distribution(
+            "range", {"low": lowest, "mode": mode, "high": highest}, tail, least=0.0
+        )
+        rows = _rows_of(book, "labour", row.key.sku) if labour else frozenset((k,))
+        before = seen.get(name)
+        rows |= before.rows if before else frozenset()
+        seen[name] = Driver(name, before.distribution if before else found, rows)
+    yield from seen.values()
+
+
+@dataclass(frozen=True, eq=False)
+class Costs:
+    """What one option comes to in some draws.
+
+    Attributes:
+        name: The option.
+        monthly: Cost of each month. [US$], shape (S, T)
+        value: What options are ranked by: see `Draws.unit`. [US$], shape (S,)
+    """
+
+    name: str
+    monthly: Array
+    value: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Options of a scenario in the same draws.
+
+    Attributes:
+        chance: What was drawn from.
+        values: Driver -> value in each draw; of a price, factor on it; of what is left to chance,
+            how often it came in a year. shape (S,)
+        costs: One entry for each option that can be had.
+        central: The same for the means of all inputs, one draw.
+        rated: Whether options are ranked by the cost of a successful outcome.
+        eligible: Options that meet the required success rate.
+    """
+
+    chance: Chance
+    values: Mapping[str, Array]
+    costs: tuple[Costs, ...]
+    central: Comparison
+    rated: bool
+    eligible: tuple[str, ...]
+
+    def of(self, name: str) -> Costs:
+        """Return the costs of an option.
+
+        Raises:
+            ScenarioError: If it has none.
+        """
+        for entry in self.costs:
+            if entry.name == name:
+                return entry
+        self.central.scenario.option(name)
+        reason = next(r.reason for r in self.central.results if r.name == name)
+        message = f"option {name!r} has no bill: {reason}"
+        raise ScenarioError(message)
+
+
+def draws(chance: Chance, number: int, names: Sequence[str] = ()) -> Draws:
+    """Draw a scenario many times.
+
+    Args:
+        chance: What is uncertain.
+        number: Draws.
+        names: Options to bill; all that can be had if left out.
+
+    Raises:
+        ScenarioError: If an option contradicts itself.
+    """
+    if number < 1:
+        message = f"draws must be at least 1, got {number}"
+        raise ScenarioError(message)
+    central = chance.central
+    wanted = [r.name for r in central.results if r.feasible and (not names or r.name in names)]
+    for name in names:
+        central.bill(name)
+    shares, events = chance.shares(number)
+    values = {d.name: d.drawn(shares[:, k]) for k, d in enumerate(chance.drivers)}
+    parts: dict[str, list[tuple[Array, Array]]] = {name: [] for name in wanted}
+    for start in range(0, number, BLOCK):
+        stop = min(start + BLOCK, number)
+        block = {name: value[start:stop] for name, value in values.items()}
+        scenario = chance.put(block, events[start:stop] if chance.events else None)
+        for name in wanted:
+            parts[name].append(_costs(chance, scenario, name, block, stop - start, central))
+    costs = tuple(
+        # one after the other, so that only one option lies in memory twice
+        Costs(name, *(np.concatenate(each) for each in zip(*parts.pop(name), strict=True)))
+        for name in wanted
+    )
+    if chance.by_chance is not None:
+        stated = values.get(CHANGES, chance.scenario.upkeep.requirement_changes_per_year)
+        rate = np.asarray(stated, float).reshape(-1, 1)
+        values[AT_RANDOM] = chance.changes(rate, events).mean(axis=-1)
+    eligible = tuple(r.name for r in central.ranked if r.name in wanted)
+    return Draws(chance, values, costs, central, central.rated, eligible)
+
+
+def _costs(
+    chance: Chance,
+    scenario: Scenario,
+    name: str,
+    values: Mapping[str, Array],
+    number: int,
+    central: Comparison,
+) -> tuple[Array, Array]:
+    """Return cost by month and the figure that options are ranked by, for one block."""
+    found, needs = bill_of(scenario, scenario.option(name), chance.book)
+    factors = _factors(chance, values)
+    monthly = np.zeros((number, scenario.months))
+    for line in found.lines:
+        factor = factors.get(line.row)
+        monthly += line.cost if factor is None else line.cost * factor[:, np.newaxis]
+    result = result_of(scenario, scenario.option(name), found, needs, monthly.sum(axis=-1))
+    value = result.usd_per_success if central.rated else None
+    value = monthly.sum(axis=-1) if value is None else value
+    return monthly, np.broadcast_to(np.asarray(value, float), (number,))
+
+
+def _factors(chance: Chance, values: Mapping[str, Array]) -> dict[int, Array]:
+    """Return the factor on the price of each row that has one."""
+    return {row: values[d.name] for d in chance.drivers for row in d.rows}
+
+
+def one_at_a_time(drawn: Draws, low: float = 0.1, high: float = 0.9) -> dict[str, Array]:
+    """Return the total of each option with one driver at either end and the others at their mean.
+
+    Args:
+        drawn: Draws; only what was drawn from matters.
+        low: Share of the outcomes at the lower end. [1]
+        high: Share at the upper end. [1]
+
+    Returns:
+        Option -> totals. [US$], shape (drivers, 2)
+    """
+    chance = drawn.chance
+    count = len(chance.everything)
+    if not count:
+        return {entry.name: np.zeros((0, 2)) for entry in drawn.costs}
+    ends = np.array([low, high])
+    partners = {k: group for group in chance.groups for k in group}
+    values = {}
+    for k, driver in enumerate(chance.everything):
+        column = np.full((count, 2), driver.middle)
+        # what is one and the same chance moves together
+        column[partners.get(k, [k])] = driver.drawn(ends)
+        values[driver.name] = column.ravel()
+    scenario = chance.put(values)
+    return {
+        entry.name: _costs(chance, scenario, entry.name, values, 2 * count, drawn.central)[0]
+        .sum(axis=-1)
+        .reshape(count, 2)
+        for entry in drawn.costs
+    }
+
+
+def explained(values: Array, outcome: Array) -> float:
+    """Return the share of the variance of an outcome that one input explains by itself.
+
+    The outcomes are sorted by the input into groups of equal size; the variance of the means of the
+    groups, less what chance alone would give them, over the whole (first-order index of Sobol).
+
+    Args:
+        values: Of the input, shape (S,)
+        outcome: shape (S,)
+
+    >>> x, y = uniforms(4096, 2, 1).T
+    >>> round(explained(x, 2 * x + y), 1), round(explained(y, 2 * x + y), 1)
+    (0.8, 0.2)
+    """
+    whole = float(np.var(outcome))
+    if whole <= 0 or np.ptp(values) == 0:
+        return 0.0
+    means, within, size = _grouped(values, outcome[:, np.newaxis])
+    between = float(np.var(means[:, 0])) - float(within[0]) / size
+    return float(np.clip(between / whole, 0.0, 1.0))
+
+
+def _grouped(values: Array, outcomes: Array) -> tuple[Array, Array, float]:
+    """Sort outcomes by an input into groups; return their means, variance inside, and size."""
+    count = max(1, min(64, round(len(values) ** 0.5 / 2)))
+    order = np.argsort(values, kind="stable")
+    parts = np.array_split(outcomes[order], count)
+    means = np.array([part.mean(axis=0) for part in parts])
+    within = np.mean([part.var(axis=0) for part in parts], axis=0)
+    return means, within, len(values) / count
+
+
+def regret(outcomes: Array) -> float:
+    """Return what not knowing costs: the option best on average against the best in each draw.
+
+    Args:
+        outcomes: What each option costs in each draw. [US$], shape (S, options)
+    """
+    return float(outcomes.mean(axis=0).min() - outcomes.min(axis=1).mean())
+
+
+def worth_knowing(values: Array, outcomes: Array) -> float:
+    """Return how much of the regret knowing one input would save. [US$]
+
+    Args:
+        values: Of the input, shape (S,)
+        outcomes: What each option costs in each draw. [US$], shape (S, options)
+    """
+    if np.ptp(values) == 0:
+        return 0.0
+    means, _, _ = _grouped(values, outcomes)
+    return max(0.0, float(outcomes.mean(axis=0).min() - means.min(axis=1).mean()))

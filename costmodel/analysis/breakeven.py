@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.analysis.compare import Comparison, Result, compare, result_of
+from costmodel.analysis.compare import Comparison, Result, billed, compare
 from costmodel.bill import Bill
 from costmodel.errors import CostModelError, ScenarioError
 from costmodel.hosts import Owned, Rented
@@ -163,7 +163,7 @@ class Costs:
         option = scenario.option(name)
         people = scenario.people != self.scenario.people
         book = book_for(scenario, self.book) if people else self.book
-        found = result_of(scenario, option, book)
+        found = billed(scenario, option, book)
         cost = _cost_of(found, self.unit)
         required = scenario.workload.required_success
         if self.unit == "usd_per_success":
@@ -736,7 +736,7 @@ def _runs_own(option: Option | Mix) -> bool:
 def _utilisation(costs: Costs, item: Input, name: str, value: float) -> float | None:
     """Return the share of the standing hours of an option that work. [1]"""
     scenario = replace_inputs(costs.scenario, {item.name: value})
-    found = result_of(scenario, scenario.option(name), costs.book).bill
+    found = billed(scenario, scenario.option(name), costs.book).bill
     if found is None:
         return None
     hours = {"serve": 0.0, "idle": 0.0}

@@ -232,7 +232,7 @@ def compare(scenario: Scenario, book: PriceBook | None = None) -> Comparison:
     """
     book = PriceBook.read() if book is None else book
     priced = book_for(scenario, book)
-    results = tuple(result_of(scenario, option, priced) for option in scenario.options)
+    results = tuple(billed(scenario, option, priced) for option in scenario.options)
     return Comparison(scenario, results, priced, tuple(moved_prices(scenario, book)))
 
 
@@ -258,7 +258,7 @@ def bill_of(scenario: Scenario, option: Option | Mix, book: PriceBook) -> tuple[
     return Bill(found.months, found.lines, book, assumptions, warnings), needs
 
 
-def result_of(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Result:
+def billed(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Result:
     """Say what one option comes to; what cannot be had comes with the reason.
 
     Raises:

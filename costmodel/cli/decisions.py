@@ -24,6 +24,7 @@ from costmodel.cli.shell import (
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from costmodel.analysis.advice import Advice, Forgotten
     from costmodel.analysis.breakeven import BreakEven, OwnAgainstHosted, Payback, PhaseMap
 
 SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -181,3 +182,70 @@ def _print_map(found: PhaseMap) -> None:
         console.print(f"{sign[k]}  {found.options[k]}")
     if -1 in found.winners:
         console.print(".  none can be had")
+
+
+@app.command()
+def advise(file: ScenarioFile, json_: Json = False, prices: Prices = None, at: At = None) -> None:  # noqa: FBT002
+    """Say what speaks for and against each option, beside its money, and what was left out."""
+    from costmodel.analysis.advice import advise as collect
+    from costmodel.scenario import Scenario
+
+    found = collect(Scenario.read(file), price_book(prices, at))
+    if json_:
+        print_json(found.as_dict())
+        return
+    _print_advice(terminal(), found)
+
+
+def _print_advice(console: Console, found: Advice) -> None:
+    from costmodel.analysis.wording import money, whole
+
+    console.print(found.comparison.verdict)
+    order = sorted(found.options, key=lambda o: (o.rank is None, o.rank or 0))
+    for option in order:
+        row = option.as_dict()
+        console.print()
+        if row["total_usd"] is None:
+            console.print(f"{row['name']}: is not feasible: {row['reason']}")
+        else:
+            each = row["usd_per_success"]
+            per = "" if each is None else f", {money(each)} per successful outcome"
+            place = "" if option.rank is None else f"{option.rank}. "
+            console.print(f"{place}{row['name']}: {whole(row['total_usd'])}{per}")
+        for verdict in ("for", "against", "consider"):
+            for rule in row[verdict]:
+                why = f" ({'; '.join(rule['because'])})" if rule["because"] else ""
+                console.print(f"  {verdict:8} {rule['id']}  {rule['text']}{why}")
+        if option.conflict:
+            console.print("  The rules disagree about this option: weigh them against the money.")
+    if found.missing:
+        console.print()
+        console.print("No option of the scenario tries:")
+        for rule, facts in found.missing:
+            why = "; ".join(rule.as_dict(facts)["because"])
+            console.print(f"  {rule.approach}: {rule.id}  {rule.text} ({why})")
+    if found.questions:
+        console.print()
+        console.print("More rules could speak if [situation] said:")
+        for name, ids in found.questions.items():
+            console.print(f"  {name}  ({', '.join(ids)})")
+    if found.forgotten:
+        console.print()
+        console.print("Did you forget? Priced at our default:")
+        for item in found.forgotten:
+            console.print(f"  {item.what}: {_added(item)}")
+    console.print()
+    console.print("Rules with sources and dates: rules.csv, and --json")
+
+
+def _added(item: Forgotten) -> str:
+    from costmodel.analysis.wording import whole
+
+    if item.note:
+        return item.note
+    values = [f"{name.rpartition('.')[2]} = {value:.4g}" for name, value in item.inputs.items()]
+    low, high = min(item.usd.values()), max(item.usd.values())
+    least, most = (f"-{whole(-usd)}" if usd < 0 else f"+{whole(usd)}" for usd in (low, high))
+    span = least if len(item.usd) == 1 else f"{least} to {most}"
+    which = next(iter(item.usd)) if len(item.usd) == 1 else f"{len(item.usd)} options"
+    return f"{span} ({which}; {', '.join(dict.fromkeys(values))})"

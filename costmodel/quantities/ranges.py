@@ -36,6 +36,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "months": (1, 240),
     "double_running_days": (0, 366),
     "retries": (0, 1000),
+    "discount_rate": (0.0, 1.0),
     "shares": (0.0, 1.0),
     "escalate": (0.0, 1.0),
     "keeps": (0.0, 1.0),

@@ -15,7 +15,7 @@ from costmodel.errors import CostModelError, PriceError, ScenarioError
 from costmodel.months import Array, Numeric
 from costmodel.prices.book import PriceBook
 from costmodel.quantities import outcomes
-from costmodel.quantities.volumes import growing
+from costmodel.quantities.volumes import growing, present_value
 from costmodel.scenario import Event, InfeasibleError, Mix, Option, Plan, Scenario, book_for, plan
 from costmodel.scenario.pins import moved_prices
 
@@ -41,6 +41,8 @@ class Result:
         damage_usd: Damage of the requests that fail in the end, not on the bill. [US$]
         warnings: What the reader should know.
         events: The calendar.
+        discounted_usd: Total with later months counting less, where the scenario states a
+            `discount_rate`. [US$], shape (...)
     """
 
     name: str
@@ -54,6 +56,7 @@ class Result:
     damage_usd: Array | None = None
     warnings: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
+    discounted_usd: Array | None = None
 
     @property
     def feasible(self) -> bool:
@@ -69,6 +72,7 @@ class Result:
             "provider": self.provider,
             "model": self.model,
             "total_usd": None if found is None else _mean(found.total),
+            "discounted_usd": _mean(self.discounted_usd),
             "usd_per_request": _mean(self.usd_per_request),
             "usd_per_success": _mean(self.usd_per_success),
             "success_rate": self.success_rate,
@@ -322,6 +326,11 @@ def result_of(
         damage_usd=damage,
         warnings=found.warnings,
         events=needs.events,
+        discounted_usd=(
+            None
+            if scenario.discount_rate is None
+            else present_value(found.monthly(), scenario.discount_rate)
+        ),
     )
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from costmodel.cli.shell import (
+    CENT,
     At,
     Json,
     Prices,
     ScenarioFile,
     amount,
     app,
+    day,
     grid,
     price_book,
     print_json,
@@ -26,9 +30,11 @@ if TYPE_CHECKING:
 
     from costmodel.analysis.advice import Advice, Forgotten
     from costmodel.analysis.breakeven import BreakEven, OwnAgainstHosted, Payback, PhaseMap
+    from costmodel.analysis.difference import Difference
 
 SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 UNITS = {"usd_per_success": "per successful outcome", "total_usd": "over the horizon"}
+SHOWN = 12  # lines of an option
 OVER = "workload.requests"
 
 Options = Annotated[
@@ -249,3 +255,108 @@ def _added(item: Forgotten) -> str:
     span = least if len(item.usd) == 1 else f"{least} to {most}"
     which = next(iter(item.usd)) if len(item.usd) == 1 else f"{len(item.usd)} options"
     return f"{span} ({which}; {', '.join(dict.fromkeys(values))})"
+
+
+@app.command()
+def diff(
+    file: ScenarioFile,
+    other: Annotated[
+        Path | None, typer.Argument(metavar="OTHER", help="Second scenario; left out, the same.")
+    ] = None,
+    option: Annotated[str | None, typer.Option("--option", help="The only option.")] = None,
+    option_b: Annotated[
+        str | None, typer.Option("--option-b", help="Its name in the second.")
+    ] = None,
+    at: At = None,
+    at_b: Annotated[
+        date | None,
+        typer.Option("--at-b", parser=day, metavar="DATE", help="Day of the prices of the second."),
+    ] = None,
+    json_: Json = False,  # noqa: FBT002
+    prices: Prices = None,
+    prices_b: Annotated[
+        list[str] | None,
+        typer.Option("--prices-b", metavar="FOLDER|REVISION", help="Tables of the second."),
+    ] = None,
+) -> None:
+    """Say what changed between two scenarios, or two days or tables of prices, line by line."""
+    from costmodel.analysis.compare import compare
+    from costmodel.analysis.difference import differences, only_in_one
+    from costmodel.scenario import Scenario
+
+    if other is None and at is None and at_b is None and not prices_b and option_b is None:
+        message = "name a second scenario, or --at-b, --prices-b or --option-b"
+        raise typer.BadParameter(message)
+    if option_b is not None and option is None:
+        message = "--option-b goes with --option"
+        raise typer.BadParameter(message)
+    first = compare(Scenario.read(file), price_book(prices, at))
+    # two files are compared at the same prices unless something else is said
+    day_b = at if at_b is None and (other is not None or prices_b or option_b) else at_b
+    second = compare(Scenario.read(other or file), price_book(prices_b or prices, day_b))
+    found = differences(first, second, option, option_b)
+    alone = {} if option is not None else only_in_one(first, second)
+    if json_:
+        print_json(
+            {
+                "a": {"name": first.scenario.name, "prices_on": first.prices_on},
+                "b": {"name": second.scenario.name, "prices_on": second.prices_on},
+                "verdict_a": first.verdict,
+                "verdict_b": second.verdict,
+                "options": [one.as_dict() for one in found],
+                "only_in_one": alone,
+            }
+        )
+        return
+    _print_difference(terminal(), found, alone)
+
+
+def _dollars(usd: float) -> str:
+    from costmodel.analysis.wording import whole
+
+    return f"-{whole(-usd)}" if usd < 0 else whole(usd)
+
+
+def _print_difference(
+    console: Console, found: Sequence[Difference], alone: Mapping[str, str]
+) -> None:
+    from costmodel.analysis.wording import amount as quantity
+
+    columns = {"Option": "left", "First": "right", "Second": "right", "Difference": "right"}
+    columns |= {"Quantities": "right", "Prices": "right", "New": "right", "Gone": "right"}
+    rows = [
+        [
+            one.option_a if one.option_a == one.option_b else f"{one.option_a} -> {one.option_b}",
+            *(_dollars(usd) for usd in (one.total_a, one.total_b, one.usd)),
+            *(_dollars(one.sum(what)) for what in ("quantity", "price", "new", "gone")),
+        ]
+        for one in found
+    ]
+    console.print(grid(columns, rows))
+    for name, why in alone.items():
+        console.print(f"{name}: {why}")
+    columns = {"Line": "left", "For": "left", "": "left", "First": "right", "Second": "right"}
+    columns |= {"Quantity, from": "right", "to": "right"}
+    columns |= {"By quantity": "right", "By price": "right"}
+    for one in found:
+        changed = [change for change in one.changes if abs(change.usd) >= CENT]
+        if not changed:
+            continue
+        rows = [
+            [
+                change.line,
+                " ".join(filter(None, [change.phase, change.cause, change.detail])),
+                change.what,
+                *(_dollars(usd) for usd in (change.usd_a, change.usd_b)),
+                *(quantity(number) for number in (change.quantity_a, change.quantity_b)),
+                *(
+                    (_dollars(change.quantity_usd), _dollars(change.price_usd))
+                    if change.what == "changed"
+                    else (_dollars(change.usd), "")
+                ),
+            ]
+            for change in changed[:SHOWN]
+        ]
+        console.print(grid(columns, rows, one.option_b))
+        if len(changed) > SHOWN:
+            console.print(f"... and {len(changed) - SHOWN} further lines, all with --json")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.analysis.compare import Comparison, Result, billed, compare
+from costmodel.analysis.compare import Comparison, Result, billed
 from costmodel.bill import Bill
 from costmodel.errors import CostModelError, ScenarioError
 from costmodel.hosts import Owned, Rented
@@ -24,6 +24,7 @@ Ints = npt.NDArray[np.int64]
 SWEEP = 501  # points of the first sweep
 LEAST = 151  # the same at least, where many tasks make each of them dear
 COARSE = 49  # the same where an option cannot be swept at once
+POINTS, EACH = 2_000, 400  # points of one round of narrowing, and of one bracket, at most
 WITHIN = 18  # points put into each interval that is looked at more closely
 ROUNDS = 2  # times that intervals where two options come near are looked at
 NARROW = 1e-9  # relative width at which a crossing is known
@@ -102,23 +103,32 @@ class Costs:
         for name in options:
             scenario.option(name)
         chosen = tuple(dict.fromkeys(options)) or tuple(o.name for o in scenario.options)
-        found = compare(scenario, book)
-        possible = [r for r in found.results if r.feasible and r.name in chosen]
+        priced = book_for(scenario, book)
+        results = [billed(scenario, scenario.option(name), priced) for name in chosen]
+        possible = [result for result in results if result.feasible]
         if not possible:
-            reasons = "; ".join(f"{r.name}: {r.reason}" for r in found.results if r.name in chosen)
+            reasons = "; ".join(f"{result.name}: {result.reason}" for result in results)
             message = f"no option can be had over the horizon: {reasons}"
             raise ScenarioError(message)
         rated = any(result.success_rate is not None for result in possible)
         unit = "usd_per_success" if rated else "total_usd"
-        excluded = {r.name: r.reason for r in found.results if not r.feasible and r.name in chosen}
-        return cls(scenario, found.book, tuple(r.name for r in possible), unit, excluded)
+        excluded = {r.name: r.reason for r in results if not r.feasible}
+        return cls(scenario, priced, tuple(r.name for r in possible), unit, excluded)
 
-    def at(self, values: Mapping[str, Array], names: Sequence[str] | None = None) -> Array:
+    def at(
+        self,
+        values: Mapping[str, Array],
+        names: Sequence[str] | None = None,
+        *,
+        trying: bool = False,
+    ) -> Array:
         """Return the cost of each option for each set of values.
 
         Args:
             values: Input -> its values, shape (S,).
             names: Options; None = all that are asked about.
+            trying: Whether to note an option that cannot take the values at once, its costs
+                unknown, rather than to bill it one by one.
 
         Returns:
             Costs, infinite where an option cannot be had or misses the required success. [US$],
@@ -178,19 +188,17 @@ class Costs:
             cost = np.where(missed.reshape(-1), np.inf, cost)
         return np.array(np.broadcast_to(np.where(np.isnan(cost), np.inf, cost), count), float)
 
-    def check(self, values: Mapping[str, Array]) -> None:
-        """Find the options that have to be billed one by one, by billing three values both ways."""
-        count = len(next(iter(values.values())))
-        few = np.unique([0, count // 3, count - 1])
+    def check(self, values: Mapping[str, Array], table: Array) -> bool:
+        """Find the options that have to be billed one by one: some values are billed both ways."""
+        count = table.shape[1]
+        few = np.unique([count // 3, 5 * count // 6])
         chosen = {name: value[few] for name, value in values.items()}
-        many = _many(self.scenario, chosen, len(few))
-        # what varies less than all of them is no check
-        for name in self.options:
-            row = None if many is None else self._vector(many, name, len(few))
-            if row is None or not np.allclose(
-                row, self._single(chosen, name, len(few)), rtol=EQUAL, atol=0.0
-            ):
-                self.one_by_one.add(name)
+        for row, name in zip(table, self.options, strict=True):
+            if name not in self.one_by_one:
+                alone = self._single(chosen, name, few.size)
+                if not np.allclose(row[few], alone, rtol=EQUAL, atol=0.0):
+                    self.one_by_one.add(name)
+        return bool(self.one_by_one)
 
 
 def _cost_of(found: Result, unit: str) -> Array:
@@ -317,10 +325,11 @@ def _swept(costs: Costs, item: Input, low: float, high: float) -> tuple[Array, A
     """Bill a range of an input, closely enough that no change of the cheapest hides."""
     count = max(SWEEP // len(costs.scenario.all_tasks), LEAST)
     values = _points(item, low, high, count)
-    costs.check({item.name: values})
-    if costs.one_by_one and not item.whole:
+    table = costs.at({item.name: values}, trying=not item.whole)
+    if not item.whole and costs.check({item.name: values}, table):
         values = _points(item, low, high, COARSE)
-    return _refined(costs, item, values)
+        table = costs.at({item.name: values})
+    return _refined(costs, item, values, table)
 
 
 def _range(item: Input, low: float | None, high: float | None) -> tuple[float, float]:
@@ -383,9 +392,8 @@ def _names(options: Sequence[str], winners: Ints) -> list[str]:
     return [options[k] if k >= 0 else "" for k in winners]
 
 
-def _refined(costs: Costs, item: Input, values: Array) -> tuple[Array, Array]:
-    """Bill a sweep, and bill more closely where the cheapest could change there and back."""
-    table = costs.at({item.name: values})
+def _refined(costs: Costs, item: Input, values: Array, table: Array) -> tuple[Array, Array]:
+    """Bill more closely where the cheapest could change there and back."""
     rounds = 0 if item.whole else ROUNDS
     for _ in range(rounds):
         suspects = _suspects(table)
@@ -458,7 +466,7 @@ def _divided(
     """Divide brackets and keep the parts in which the cheapest changes."""
     left, right = ends
     # value by value, halving is cheapest
-    count = 1 if costs.one_by_one else WITHIN
+    count = 1 if costs.one_by_one else int(np.clip(POINTS // left.size, WITHIN, EACH))
     steps = np.arange(1, count + 1) / (count + 1)
     inner = left[:, None] + (right - left)[:, None] * steps
     found = np.full((len(costs.options), inner.size), np.inf)
@@ -574,8 +582,9 @@ def phase_map(
     ys = _points(items[1], *_range(items[1], None, None), rows)
     grid_y, grid_x = np.meshgrid(ys, xs, indexing="ij")
     values = {items[0].name: grid_x.ravel(), items[1].name: grid_y.ravel()}
-    costs.check(values)
-    table = costs.at(values)
+    table = costs.at(values, trying=True)
+    if costs.check(values, table):
+        table = costs.at(values)
     shape = (ys.size, xs.size)
     return PhaseMap(
         items[0].name,

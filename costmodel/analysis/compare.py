@@ -16,7 +16,19 @@ from costmodel.months import Array, Numeric
 from costmodel.prices.book import PriceBook
 from costmodel.quantities import outcomes
 from costmodel.quantities.volumes import growing, present_value
-from costmodel.scenario import Event, InfeasibleError, Mix, Option, Plan, Scenario, book_for, plan
+from costmodel.scenario import (
+    EXPECTED,
+    Chances,
+    Event,
+    InfeasibleError,
+    Mix,
+    Option,
+    Plan,
+    Scenario,
+    book_for,
+    plan,
+    settled,
+)
 from costmodel.scenario.pins import moved_prices
 
 if TYPE_CHECKING:
@@ -43,6 +55,7 @@ class Result:
         events: The calendar.
         discounted_usd: Total with later months counting less, where the scenario states a
             `discount_rate`. [US$], shape (...)
+        counts: Cause -> how often it makes work in each month. [1/month], shape (..., T)
     """
 
     name: str
@@ -57,6 +70,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
     discounted_usd: Array | None = None
+    counts: Mapping[str, Array] = field(default_factory=dict, repr=False)
 
     @property
     def feasible(self) -> bool:
@@ -240,8 +254,16 @@ def compare(scenario: Scenario, book: PriceBook | None = None) -> Comparison:
     return Comparison(scenario, results, priced, tuple(moved_prices(scenario, book)))
 
 
-def bill_of(scenario: Scenario, option: Option | Mix, book: PriceBook) -> tuple[Bill, Plan]:
+def bill_of(
+    scenario: Scenario, option: Option | Mix, book: PriceBook, chances: Chances = EXPECTED
+) -> tuple[Bill, Plan]:
     """Bill one option.
+
+    Args:
+        scenario: The scenario.
+        option: The option.
+        book: The prices, own hourly rates included (`book_for`).
+        chances: Draws of what comes at unknown times, by the names of `Plan.risks`.
 
     Raises:
         InfeasibleError: If the option cannot be had over the whole horizon.
@@ -249,7 +271,8 @@ def bill_of(scenario: Scenario, option: Option | Mix, book: PriceBook) -> tuple[
         ScenarioError: If it contradicts itself.
     """
     try:
-        needs = plan(scenario, option, book)
+        scenario, said = settled(scenario, option, book)
+        needs = plan(scenario, option, book, chances)
         found = bill(needs.quantities, book, scenario.horizon)
     except InfeasibleError:
         raise
@@ -257,7 +280,7 @@ def bill_of(scenario: Scenario, option: Option | Mix, book: PriceBook) -> tuple[
         kind = PriceError if isinstance(error, PriceError) else ScenarioError
         message = f"option {option.name!r}: {error}"
         raise kind(message) from None
-    assumptions = tuple(dict.fromkeys((*needs.assumptions, *found.assumptions)))
+    assumptions = tuple(dict.fromkeys((*needs.assumptions, *said, *found.assumptions)))
     warnings = tuple(dict.fromkeys((*needs.warnings, *found.warnings)))
     return Bill(found.months, found.lines, book, assumptions, warnings), needs
 
@@ -331,6 +354,7 @@ def result_of(
             if scenario.discount_rate is None
             else present_value(found.monthly(), scenario.discount_rate)
         ),
+        counts=needs.counts,
     )
 
 

@@ -9,8 +9,10 @@ import typer
 
 from costmodel.cli import (
     budget,
+    calendar,
     decisions,
     lab,
+    lives,
     own,
     rates,
     scenarios,
@@ -22,7 +24,9 @@ from costmodel.cli.shell import BAD_INPUT, ClickError, app
 from costmodel.errors import CostModelError
 
 # each module registers its commands
-COMMANDS = (scenarios, decisions, budget, rates, tokens, tables, own, serving, lab)
+COMMANDS = (
+    *(scenarios, decisions, budget, calendar, rates, tokens, tables, own, serving, lives, lab),
+)
 
 
 # commands of two words whose first is a command of its own

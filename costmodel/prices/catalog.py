@@ -29,6 +29,7 @@ class Model:
     Attributes:
         provider: Who serves it.
         name: Its id in the price tables.
+        released: First day of service, None if not known.
         retires: First day without service, None if not known.
         retires_kind: retired | announced (both certain), floor | assumed (not sooner than).
         replaced_by: Model the provider names as successor.
@@ -42,6 +43,7 @@ class Model:
 
     provider: str
     name: str
+    released: date | None = None
     retires: date | None = None
     retires_kind: str = ""
     replaced_by: str = ""

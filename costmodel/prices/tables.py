@@ -71,6 +71,8 @@ PREDICTED = ("training", "memory", "serving")
 OBJECTIVES = ("sft", "dpo", "ppo", "grpo", "rft")
 METHODS = ("full", "lora", "qlora")
 RETIREMENT_KINDS = ("retired", "announced", "floor", "assumed")
+# of models whose lives were recorded: those without an end are censored
+LIFE_KINDS = ("retired", "announced", "floor", "censored")
 SOURCE_KINDS = ("provider_page", "secondary", "derived", "measured", "contract")
 YES_NO = ("yes", "no")
 
@@ -472,6 +474,37 @@ TABLES: dict[str, Table] = {
         dated=False,
         priced=False,
         sourced=False,
+        on_demand=True,
+    ),
+    "lifetimes": Table(
+        "lifetimes.csv",
+        key=("provider", "model"),
+        dates=("released", "retired", "first_seen", "last_seen"),
+        words={"date_kind": LIFE_KINDS},
+        required=("provider", "model", "released", "date_kind", "first_seen", "last_seen"),
+        dated=False,
+        priced=False,
+        on_demand=True,
+    ),
+    "survival": Table(
+        "survival.csv",
+        key=("provider", "age_days"),
+        texts=("method",),
+        numbers=("age_days", "survival", "lives", "ended"),
+        dates=("fitted_on",),
+        required=("provider", "age_days", "survival", "lives", "ended", "method", "fitted_on"),
+        dated=False,
+        priced=False,
+        sourced=False,
+        on_demand=True,
+    ),
+    "notices": Table(
+        "notices.csv",
+        key=("provider",),
+        numbers=("days",),
+        required=("provider", "days"),
+        dated=False,
+        priced=False,
         on_demand=True,
     ),
     "training_benchmarks": Table(

@@ -21,7 +21,8 @@ NAME = "RAG on Gemini 3.8 Flash"
 
 
 def small(scenario: Scenario, name: str = NAME) -> Scenario:
-    return replace(scenario, options=(scenario.option(name),))
+    calm = replace(scenario.upkeep, unknown_retirements=False)
+    return replace(scenario, options=(scenario.option(name),), upkeep=calm)
 
 
 def adds_up(found: Difference) -> None:
@@ -68,7 +69,10 @@ def test_price_and_quantity_by_hand() -> None:
             cm.Workload(0, {"question": 1, "answer": 1}),
             (cm.Option("one", (stage,)),),
             upkeep=cm.Upkeep(
-                requirement_changes_per_year=0, evaluate_every_months=0, evaluation_cases=0
+                requirement_changes_per_year=0,
+                evaluate_every_months=0,
+                evaluation_cases=0,
+                unknown_retirements=False,
             ),
             people={"software_engineer": rate},
         )

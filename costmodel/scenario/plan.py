@@ -605,7 +605,7 @@ def _unknown_moves(draft: _Draft, span: _Span) -> Array:
     )
     draft.risks[risk.name] = risk
     stated = draft.chances.retirements.get(risk.name)
-    times = risk.expected() if stated is None else np.asarray(stated, float)
+    times = risk.expected() if stated is None else _stated(stated, risk, months.count)
     expected = float(np.mean(times.sum(axis=-1)))
     draft.assumptions.append(
         f"{name} ({born}) has no announced end: {expected:.2g} forced moves expected by "
@@ -613,6 +613,20 @@ def _unknown_moves(draft: _Draft, span: _Span) -> Array:
     )
     _expect_counts(draft, span, times, f"{name} retires", "retirement")
     return times
+
+
+def _stated(moves: Array, risk: Risk, count: int) -> Array:
+    """Return draws of forced moves, refusing what is none.
+
+    Raises:
+        ScenarioError: If they do not count moves in each month.
+    """
+    moves = np.asarray(moves, float)
+    whole = moves.ndim > 0 and moves.shape[-1] == count
+    if not whole or not np.all(np.isfinite(moves) & (moves >= 0)):
+        message = f"draws of {risk.name} must be numbers >= 0 for each of {count} months"
+        raise ScenarioError(message)
+    return moves
 
 
 def _double_runs(

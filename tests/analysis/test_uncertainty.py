@@ -12,7 +12,7 @@ import pytest
 import costmodel as cm
 from costmodel.analysis.budget import budget
 from costmodel.analysis.uncertainty import (
-    AT_RANDOM,
+    CHANGES_AT_RANDOM,
     Chance,
     chance_of,
     draws,
@@ -177,10 +177,25 @@ def test_changes_at_random_keep_their_rate_and_bring_the_spread(
     case: Callable[..., Chance],
 ) -> None:
     found = draws(case(events=True), 4096)
-    assert found.values[AT_RANDOM].mean() == pytest.approx(2, rel=0.02)
+    assert found.values[CHANGES_AT_RANDOM].mean() == pytest.approx(2, rel=0.02)
     costs = found.of("small").monthly.sum(axis=-1)
     assert costs.std() > 0
-    assert explained(found.values[AT_RANDOM], costs) > 0.95
+    parts = [explained(found.values[name], costs) for name in found.chance.at_random]
+    assert sum(parts) > 0.95
+
+
+def test_random_retirements_are_on_average_the_expected_ones() -> None:
+    scenario = cm.Scenario.read(SUPPORT_BOT)
+    chance = chance_of(scenario, cm.PriceBook.read(), bands=False)
+    assert len(chance.risks) >= 3
+    found = draws(chance, 4096)
+    for name, expected in chance.at_random.items():
+        assert found.values[name].mean() == pytest.approx(expected, rel=0.03)
+    for costs in found.costs:
+        total = costs.monthly.sum(axis=-1)
+        central = float(chance.central.bills[costs.name].total)
+        # what falls into one month is done once, in draws as in the expectation
+        assert total.mean() == pytest.approx(central, rel=0.01)
 
 
 # correlation

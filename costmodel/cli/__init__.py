@@ -10,6 +10,7 @@ import typer
 from costmodel.cli import (
     budget,
     calendar,
+    decisions,
     lab,
     lives,
     own,
@@ -23,7 +24,9 @@ from costmodel.cli.shell import BAD_INPUT, ClickError, app
 from costmodel.errors import CostModelError
 
 # each module registers its commands
-COMMANDS = (scenarios, budget, calendar, rates, tokens, tables, own, serving, lives, lab)
+COMMANDS = (
+    *(scenarios, decisions, budget, calendar, rates, tokens, tables, own, serving, lives, lab),
+)
 
 
 # commands of two words whose first is a command of its own

@@ -137,6 +137,7 @@ class Catalog:
         skus: Provider -> models with a token price.
         aliases: Rows of `aliases.csv`: own names, of deployments for example.
         claims: Rows of `claims.csv`: figures that circulate.
+        rules: Rows of `rules.csv`: advice, with its condition.
         images: Rows of `images.csv`: how models count the tokens of pictures.
     """
 
@@ -148,6 +149,7 @@ class Catalog:
     aliases: tuple[Record, ...] = ()
     claims: tuple[Record, ...] = ()
     images: tuple[Record, ...] = ()
+    rules: tuple[Record, ...] = ()
 
     @cached_property
     def providers(self) -> frozenset[str]:

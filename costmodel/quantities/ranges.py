@@ -37,6 +37,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "months": (1, 240),
     "double_running_days": (0, 366),
     "retries": (0, 1000),
+    "discount_rate": (0.0, 1.0),
     "new_base_age_months": (0.0, 120.0),
     "unknown_age_months": (0.0, 120.0),
     "monthly_decay": (0.0, 1.0),

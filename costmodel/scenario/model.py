@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -265,6 +266,9 @@ class Scenario:
         tasks: Several workloads served side by side by each option; empty for one.
         upkeep: What keeping an option alive takes.
         people: Own hourly rates by role, in place of labour.csv. [US$/h]
+        situation: What no bill can say, for `costmodel advise`: goals, whether prompting suffices,
+            ...; names of `STATED`.
+        discount_rate: Rate at which later costs count less in discounted totals. [1/year]
         existing_customer: Providers whose tuning one already uses.
         uncertain: Inputs stated as ranges; their fields hold the means.
         together: Inputs that move together, beside the volumes of all tasks, which always do.
@@ -288,6 +292,8 @@ class Scenario:
     pins: tuple[Pin, ...] = ()
     pinned_on: date | None = None
     path: Path | None = field(default=None, compare=False)
+    situation: Mapping[str, Any] = field(default_factory=dict)
+    discount_rate: Numeric | None = None
     people_lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -136,7 +136,7 @@ class Costs:
         """
         names = self.options if names is None else names
         count = len(next(iter(values.values())))
-        many = _many(self.scenario, values, count)
+        many = self._many(values, count)
         rows = []
         for name in names:
             row = None
@@ -148,6 +148,14 @@ class Costs:
                 row = np.full(count, np.nan)
             rows.append(self._single(values, name, count) if row is None else row)
         return np.array(rows)
+
+    def _many(self, values: Mapping[str, Array], count: int) -> Scenario | None:
+        """Return one scenario that holds all values, None if an input takes one at a time."""
+        if count == 1:
+            return replace_inputs(self.scenario, {n: float(v[0]) for n, v in values.items()})
+        if all(find_input(self.scenario, name, self.book).broadcasts for name in values):
+            return replace_inputs(self.scenario, values)
+        return None
 
     def _vector(self, many: Scenario, name: str, count: int) -> Array | None:
         """Return the costs of many scenarios at once, None if they have to be billed one by one."""
@@ -210,16 +218,6 @@ def _cost_of(found: Result, unit: str) -> Array:
         return np.array([np.inf])
     value = found.usd_per_success if unit == "usd_per_success" else found.bill.total
     return np.asarray(np.inf if value is None else value, float).reshape(-1)
-
-
-def _many(scenario: Scenario, values: Mapping[str, Array], count: int) -> Scenario | None:
-    """Return one scenario that holds all values, None if an input takes one at a time."""
-    if count == 1:
-        return replace_inputs(scenario, {name: float(value[0]) for name, value in values.items()})
-    for name in values:
-        if not find_input(scenario, name).broadcasts:
-            return None
-    return replace_inputs(scenario, values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -327,10 +325,14 @@ def breakeven(
 
 def _swept(costs: Costs, item: Input, low: float, high: float) -> tuple[Array, Array]:
     """Bill a range of an input, closely enough that no change of the cheapest hides."""
+    if not item.broadcasts:
+        costs.one_by_one.update(costs.options)
+        values = _points(item, low, high, COARSE)
+        return values, costs.at({item.name: values})
     count = max(SWEEP // len(costs.scenario.all_tasks), LEAST)
     values = _points(item, low, high, count)
-    table = costs.at({item.name: values}, trying=not item.whole)
-    if not item.whole and costs.check({item.name: values}, table):
+    table = costs.at({item.name: values}, trying=True)
+    if costs.check({item.name: values}, table):
         values = _points(item, low, high, COARSE)
         table = costs.at({item.name: values})
     return _refined(costs, item, values, table)
@@ -398,8 +400,7 @@ def _names(options: Sequence[str], winners: Ints) -> list[str]:
 
 def _refined(costs: Costs, item: Input, values: Array, table: Array) -> tuple[Array, Array]:
     """Bill more closely where the cheapest could change there and back."""
-    rounds = 0 if item.whole else ROUNDS
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         suspects = _suspects(table)
         if not suspects.size or suspects.size > MOST:
             break

@@ -220,6 +220,23 @@ def test_whole_numbers_are_tried_one_by_one(bot: cm.Scenario, book: cm.PriceBook
     assert found.values.tolist() == [6, 7, 8, 9, 10, 11, 12]
 
 
+def test_a_rate_of_people_is_an_input_too(bot: cm.Scenario, book: cm.PriceBook) -> None:
+    names = ["Router: Luna first then Flash", "RAG + tuned Nova 2 Lite"]
+    found = breakeven(bot, book, "people.software_engineer", low=1, high=900, options=names)
+    assert found.now == pytest.approx(book_rate(book))
+    for crossing in found.crossings:
+        there = replace_inputs(bot, {"people.software_engineer": crossing.at})
+        usd = {r.name: r.as_dict()["usd_per_success"] for r in cm.compare(there, book).results}
+        assert usd[crossing.before] == pytest.approx(usd[crossing.after], rel=1e-6)
+    assert found.crossings
+
+
+def book_rate(book: cm.PriceBook) -> float:
+    from costmodel.prices.rows import TEAM, Key
+
+    return book.price_on(Key("labour", TEAM, "software_engineer"), "person_hour", date(2026, 12, 1))
+
+
 def test_building_pays_in_the_month_in_which_the_sums_meet(
     bot: cm.Scenario, book: cm.PriceBook
 ) -> None:

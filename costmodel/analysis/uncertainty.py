@@ -449,6 +449,85 @@ def one_at_a_time(drawn: Draws, low: float = 0.1, high: float = 0.9) -> dict[str
     }
 
 
+@dataclass(frozen=True)
+class Band:
+    """Where two options cost the same, over the draws.
+
+    Attributes:
+        p10, p50, p90: Quantiles of the value, over the draws in which they meet.
+        share: Share of the draws in which they meet inside the range. [1]
+    """
+
+    p10: float
+    p50: float
+    p90: float
+    share: float
+
+
+STEPS, FAR = 41, 30.0  # points of an input around a crossing, and how far they reach
+
+
+def crossing_band(
+    chance: Chance,
+    over: str,
+    at: float,
+    names: tuple[str, str],
+    *,
+    low: float,
+    high: float,
+    number: int = 200,
+) -> Band | None:
+    """Return the spread of the value of an input at which two options cost the same.
+
+    Each draw is billed along the input; between two points costs are taken as straight lines.
+
+    Args:
+        chance: What is uncertain; the input itself is moved, not drawn.
+        over: The input, in full.
+        at: Where they cross in the central case.
+        names: The two options.
+        low: Beginning of the range.
+        high: End of the range.
+        number: Draws.
+
+    Returns:
+        The spread, None where the options never meet.
+    """
+    if low > 0:
+        points = np.geomspace(max(low, at / FAR), min(high, at * FAR), STEPS)
+    else:
+        points = np.linspace(low, high, STEPS)
+    shares, changes, lives = chance.shares(number)
+    values = {d.name: d.drawn(shares[:, k]) for k, d in enumerate(chance.drivers)}
+    per_year = _changes(chance, values, changes)
+    values = {name: np.repeat(value, STEPS) for name, value in values.items()}
+    moves = {name: np.repeat(m, STEPS, axis=0) for name, m in chance.moves(lives).items()}
+    scenario = chance.put(values, None if per_year is None else np.repeat(per_year, STEPS, axis=0))
+    block = _Block(
+        chance,
+        replace_inputs(scenario, {over: np.tile(points, number)}),
+        {row: values[d.name] for d in chance.drivers for row in d.rows},
+        Chances(moves),
+        number * STEPS,
+    )
+    first, second = (_costs(block, name)[1].reshape(number, STEPS) for name in names)
+    with np.errstate(invalid="ignore"):
+        gap = first - second
+    turns = (gap[:, :-1] * gap[:, 1:] <= 0) & np.isfinite(gap[:, :-1]) & np.isfinite(gap[:, 1:])
+    if not turns.any():
+        return None
+    width = gap[:, 1:] - gap[:, :-1]
+    inside = np.where(width != 0, -gap[:, :-1] / np.where(width != 0, width, 1.0), 0.0)
+    found = points[:-1] + inside * np.diff(points)
+    # of several, the one nearest to the central case
+    distance = np.where(turns, np.abs(np.log(np.maximum(found, 1e-300) / at)), np.inf)
+    nearest_one = distance.argmin(axis=1)
+    meets = turns.any(axis=1)
+    met = found[np.arange(number), nearest_one][meets]
+    low_end, middle, high_end = np.quantile(met, (0.1, 0.5, 0.9)).tolist()
+    return Band(low_end, middle, high_end, float(meets.mean()))
+
+
 def explained(values: Array, outcome: Array) -> float:
     """Return the share of the variance of an outcome that one input explains by itself.
 

@@ -18,6 +18,7 @@ from costmodel.cli.shell import (
     ScenarioFile,
     amount,
     app,
+    count,
     day,
     grid,
     price_book,
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from costmodel.analysis.advice import Advice, Forgotten
     from costmodel.analysis.breakeven import BreakEven, OwnAgainstHosted, Payback, PhaseMap
     from costmodel.analysis.difference import Difference
+    from costmodel.analysis.uncertainty import Band
+    from costmodel.prices.book import PriceBook
+    from costmodel.scenario import Scenario
 
 SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 UNITS = {"usd_per_success": "per successful outcome", "total_usd": "over the horizon"}
@@ -65,6 +69,9 @@ def breakeven(
         str | None,
         typer.Option(metavar="INPUT,INPUT", help="Map of the cheapest option over two inputs."),
     ] = None,
+    draws: Annotated[
+        float, count("--draws", "Draws behind the spread of each crossing; 0 for none.")
+    ] = 200,
     json_: Json = False,  # noqa: FBT002
     prices: Prices = None,
     at: At = None,
@@ -92,14 +99,51 @@ def breakeven(
     line = analysis.breakeven(scenario, book, over, low=low, high=high, options=option or ())
     paid = analysis.paybacks(compare(scenario, book))
     pairs = analysis.own_against_hosted(scenario, book) if line.over == OVER and not option else ()
+    bands = _bands(scenario, book, line, int(draws))
     if json_:
+        found_line = line.as_dict()
+        for record, band in zip(found_line["crossings"], bands, strict=True):
+            record["band"] = None if band is None else asdict(band)
         print_json(
-            line.as_dict()
+            found_line
             | {"payback": [asdict(one) for one in paid]}
             | {"own_gpus": [pair.as_dict() for pair in pairs]}
         )
         return
-    _print_breakeven(terminal(), line, paid, pairs)
+    _print_breakeven(terminal(), line, paid, pairs, bands)
+
+
+def _bands(scenario: Scenario, book: PriceBook, line: BreakEven, draws: int) -> list[Band | None]:
+    """Return how far each crossing may lie from where it is expected."""
+    if draws < 1 or not line.crossings:
+        return [None] * len(line.crossings)
+    from costmodel.analysis.uncertainty import chance_of, crossing_band
+
+    chance = chance_of(scenario, book)
+    return [
+        None
+        if {one.before, one.after} & {*line.one_by_one, ""}
+        else crossing_band(
+            chance,
+            line.over,
+            one.at,
+            (one.before, one.after),
+            low=line.low,
+            high=line.high,
+            number=draws,
+        )
+        for one in line.crossings
+    ]
+
+
+def _spread(band: Band | None) -> str:
+    if band is None:
+        return ""
+    ends = f"{_value(band.p10)} to {_value(band.p90)}"
+    return ends if band.share > ALWAYS else f"{ends}, in {band.share:.0%} of the draws"
+
+
+ALWAYS = 0.995  # a share of the draws that goes without saying
 
 
 def _value(value: float) -> str:
@@ -111,6 +155,7 @@ def _print_breakeven(
     line: BreakEven,
     paid: Sequence[Payback],
     pairs: Sequence[OwnAgainstHosted],
+    bands: Sequence[Band | None],
 ) -> None:
     from costmodel.analysis.wording import money, whole
 
@@ -127,14 +172,22 @@ def _print_breakeven(
         rows = [
             [
                 _value(one.at),
+                _spread(band),
                 one.before,
                 one.after,
                 money(one.usd),
                 "a cost steps" if one.step else "equal costs",
             ]
-            for one in line.crossings
+            for one, band in zip(line.crossings, bands, strict=True)
         ]
-        columns = {"At": "right", "Below": "left", "Above": "left", "Cost": "right", "": "left"}
+        columns = {
+            "At": "right",
+            "P10 to P90": "right",
+            "Below": "left",
+            "Above": "left",
+            "Cost": "right",
+            "": "left",
+        }
         console.print(grid(columns, rows, "Crossings"))
     else:
         console.print("No other option becomes the cheapest in this range.")

@@ -327,3 +327,42 @@ def test_a_bad_question_is_refused(
     with pytest.raises(ScenarioError) as error:
         budget(case(), **arguments)  # type: ignore[arg-type]
     assert reason in str(error.value)
+
+
+# crossings
+
+
+def test_two_ways_to_one_crossing_agree(case: Callable[..., Chance]) -> None:
+    from costmodel.analysis.breakeven import breakeven
+    from costmodel.analysis.uncertainty import crossing_band
+
+    # small is cheap and more often wrong, so it wins where a wrong answer does little damage
+    chance = case()
+    line = breakeven(chance.scenario, chance.book, "workload.failure_usd", low=0.001, high=10)
+    [crossing] = line.crossings
+    names = (crossing.before, crossing.after)
+    band = crossing_band(
+        chance, line.over, crossing.at, names, low=line.low, high=line.high, number=4
+    )
+    assert band is not None
+    assert band.share == 1
+    # straight lines between 41 points against roots of the bill itself
+    assert [band.p10, band.p50, band.p90] == pytest.approx([crossing.at] * 3, rel=0.02)
+    spread = crossing_band(
+        case(small=RANGE["small"], answer=RANGE["answer"]),
+        *(line.over, crossing.at, names),
+        low=line.low,
+        high=line.high,
+        number=200,
+    )
+    assert spread is not None
+    assert spread.p10 < crossing.at < spread.p90
+
+
+def test_options_that_never_meet_have_no_crossing(case: Callable[..., Chance]) -> None:
+    from costmodel.analysis.uncertainty import crossing_band
+
+    chance = case(small="0.97")  # as good as the large one, and cheaper
+    names = ("small", "large")
+    found = crossing_band(chance, "workload.requests", 1e5, names, low=1e3, high=1e7, number=8)
+    assert found is None

@@ -9,12 +9,13 @@ from functools import cached_property
 import numpy as np
 
 from costmodel.analysis.compare import Comparison, bill_of, compare, result_of
+from costmodel.bill import Bill
 from costmodel.errors import ScenarioError, nearest
 from costmodel.months import Array
 from costmodel.prices.book import PriceBook
 from costmodel.quantities.distributions import Distribution, uniforms
 from costmodel.quantities.upkeep import MONTHS_PER_YEAR, drawn_events
-from costmodel.scenario import Scenario, book_for, numeric_inputs, plan, replace_inputs
+from costmodel.scenario import Option, Scenario, book_for, numeric_inputs, plan, replace_inputs
 from costmodel.scenario.plan import Chances, Risk
 
 BLOCK = 2000  # draws computed at once
@@ -35,21 +36,23 @@ class Driver:
         name: Input of the scenario, or the price that it moves.
         distribution: What it may be; of a price, a factor on it.
         rows: Rows of the book whose price it moves; empty for an input of the scenario.
+        scaled: Whether it is a factor on something predicted, 1 on average.
     """
 
     name: str
     distribution: Distribution
     rows: frozenset[int] = frozenset()
+    scaled: bool = False
 
     @property
     def middle(self) -> float:
         """Value in the central case; of a price, factor on it."""
-        return 1.0 if self.rows else self.distribution.mean
+        return 1.0 if self.rows or self.scaled else self.distribution.mean
 
     def drawn(self, share: Array) -> Array:
         """Return values of an input, or factors on a price, at shares of the outcomes."""
         values = self.distribution.quantile(share)
-        return values / self.distribution.mean if self.rows else values
+        return values / self.distribution.mean if self.rows or self.scaled else values
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +223,9 @@ def chance_of(
             raise ScenarioError(message)
         drivers.append(Driver(entry.name, entry.distribution))
     if bands:
-        drivers += [d for d in _bands(scenario, priced) if d.name not in stated]
+        bills = compare(scenario, priced).bills
+        known_bands = (*_bands(priced, bills), *_predicted(scenario, bills))
+        drivers += list({d.name: d for d in known_bands if d.name not in stated}.values())
     return Chance(scenario, priced, tuple(drivers), events, seed)
 
 
@@ -230,9 +235,9 @@ def _rows_of(book: PriceBook, table: str, sku: str) -> frozenset[int]:
     )
 
 
-def _bands(scenario: Scenario, book: PriceBook) -> Iterator[Driver]:
+def _bands(book: PriceBook, bills: Mapping[str, Bill]) -> Iterator[Driver]:
     """Yield the prices that bring bands of their own, of rows that some bill uses."""
-    used = {line.row for found in compare(scenario, book).bills.values() for line in found.lines}
+    used = {line.row for found in bills.values() for line in found.lines}
     seen: dict[str, Driver] = {}
     for k in sorted(used):
         row = book.rows[k]
@@ -258,6 +263,21 @@ def _bands(scenario: Scenario, book: PriceBook) -> Iterator[Driver]:
         rows |= before.rows if before else frozenset()
         seen[name] = Driver(name, before.distribution if before else found, rows)
     yield from seen.values()
+
+
+def _predicted(scenario: Scenario, bills: Mapping[str, Bill]) -> Iterator[Driver]:
+    """Yield the speeds of own GPUs that were predicted with a band."""
+    known = numeric_inputs(scenario)
+    for name, found in bills.items():
+        if not isinstance(scenario.option(name), Option):
+            continue  # a router has the hosts of its members
+        for line in found.lines:
+            for factor, (low, high) in line.quantity.spread.items():
+                # stages of one option have one host in common, or the first one is meant
+                at = f"option.{name}.host.{factor}"
+                if at in known and low < 1 < high:
+                    ends = {"low": low, "mode": 1.0, "high": high}
+                    yield Driver(at, Distribution("range", ends, RENT_TAIL, 0.01), scaled=True)
 
 
 @dataclass(frozen=True, eq=False)

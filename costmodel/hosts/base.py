@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import ClassVar
 
@@ -130,6 +130,21 @@ class Training:
     content: str = "english"
     phase: str = "build"
     cause: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Pace:
+    """How fast something runs, measured or predicted.
+
+    Attributes:
+        speed: Tokens per second. [token/s]
+        said: What that assumes.
+        spread: Field of the host that scales a prediction -> ends of its 80 % band over the middle.
+    """
+
+    speed: Numeric
+    said: tuple[str, ...] = ()
+    spread: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 DEFAULT_EPOCHS = 3.0

@@ -12,7 +12,7 @@ import numpy as np
 
 from costmodel.bill import Line, Quantity, measure
 from costmodel.errors import PriceError, ScenarioError
-from costmodel.hosts.base import Host, Serving, Terms, counted_calls
+from costmodel.hosts.base import Host, Pace, Serving, Terms, counted_calls
 from costmodel.months import HOURS_PER_DAY, Array, Months, Numeric, add_months
 from costmodel.prices.catalog import Model
 from costmodel.prices.rows import Key, PriceRow
@@ -50,9 +50,9 @@ class Capacity(Host):
         pool: Sequence[Serving],  # noqa: ARG002
         model: Model,  # noqa: ARG002
         terms: Terms,  # noqa: ARG002
-    ) -> tuple[Numeric, tuple[str, ...]]:
+    ) -> Pace:
         """Return what one replica sustains, prompt and answer, and what that assumes."""
-        return self._measured()[0], ()
+        return Pace(self._measured()[0])
 
     def _pools(self, servings: Sequence[Serving]) -> list[list[Serving]]:
         """Gather the servings that share a deployment: the same base model in the same role."""
@@ -67,7 +67,8 @@ class Capacity(Host):
         self, pool: Sequence[Serving], model: Model, terms: Terms
     ) -> tuple[Array, Array, tuple[str, ...]]:
         """Return tokens per hour of a pool, replicas at the peak, and what that assumes."""
-        speed, said = self._pace(pool, model, terms)
+        pace = self._pace(pool, model, terms)
+        speed, said = pace.speed, pace.said
         peak = self._peak()
         tokens = np.zeros(terms.months.count)
         for item in pool:
@@ -97,7 +98,7 @@ class Capacity(Host):
     ) -> Iterator[Quantity]:
         """Count the hours in which the capacity of a pool works, and those in which it waits."""
         tokens, replicas, said = self._load(pool, model, terms)
-        speed, _ = self._pace(pool, model, terms)
+        pace = self._pace(pool, model, terms)
         first = pool[0]
         units = serving.whole(replicas * units_per_replica)
         active = first.active * np.asarray(self.deployed_share)
@@ -108,10 +109,10 @@ class Capacity(Host):
                 units=units,
                 hours=terms.months.hours,
                 active=active,
-                busy_replicas=tokens / volumes.SECONDS_PER_HOUR / speed,
+                busy_replicas=tokens / volumes.SECONDS_PER_HOUR / pace.speed,
                 replicas=replicas,
             )
-            yield replace(quantity, assumptions=said)
+            yield replace(quantity, assumptions=said, spread=pace.spread)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 from costmodel.bill import Line, Quantity, measure
 from costmodel.errors import PriceError, ScenarioError
 from costmodel.hosts.base import (
+    Pace,
     Serving,
     Terms,
     Training,
@@ -55,11 +56,9 @@ class Planned(Capacity):
             raise ScenarioError(message)
         return self.peak_to_mean
 
-    def _pace(
-        self, pool: Sequence[Serving], model: Model, terms: Terms
-    ) -> tuple[Numeric, tuple[str, ...]]:
+    def _pace(self, pool: Sequence[Serving], model: Model, terms: Terms) -> Pace:
         if self.replica_tokens_per_second is not None:
-            return self.replica_tokens_per_second, ()
+            return Pace(self.replica_tokens_per_second)
         self._peak()
         wishes = self._wished()
         weight = np.zeros(1)
@@ -71,7 +70,7 @@ class Planned(Capacity):
             read = read + requests * np.mean([np.mean(call.mean) for call in calls])
             written = written + requests * np.mean([np.mean(call.output) for call in calls])
         if not float(np.mean(weight)) > 0:
-            return 1.0, ()
+            return Pace(1.0)
         load = Load(
             input_tokens=max(float(np.mean(read / weight)), 1.0),
             output_tokens=max(float(np.mean(written / weight)), 1.0),
@@ -91,12 +90,22 @@ class Planned(Capacity):
         )
         doubts = tuple(f"low confidence: {text}" for text in found.doubts)
         loaded = f"replicas are loaded to {policy.busy:.0%} of that at the peak"
-        return found.tokens_per_second * policy.busy, (said, loaded, *doubts)
+        middle = found.tokens_per_second
+        return Pace(
+            middle * policy.busy * np.asarray(self._wished().serving_factor),
+            (said, loaded, *doubts),
+            {
+                "serving_factor": (
+                    found.tokens_per_second_low / middle,
+                    found.tokens_per_second_high / middle,
+                )
+            },
+        )
 
     def _trains(
         self, job: Training, gpus: int, speed: Numeric | None, stack: str, terms: Terms
-    ) -> tuple[Numeric, Numeric, Numeric, tuple[str, ...]]:
-        """Return tokens of a run, its epochs, its speed, and what that assumes.
+    ) -> tuple[Numeric, Numeric, Pace]:
+        """Return tokens of a run, its epochs, and its speed with what all that assumes.
 
         Args:
             job: What is trained.
@@ -115,17 +124,21 @@ class Planned(Capacity):
             ratio, said = tokens_per(model, job.counted_with, job.content, terms.book)
         epochs, chosen = epochs_of(job.epochs, None)
         tokens = job.tokens * np.asarray(ratio)
-        if speed is None:
-            speed, predicted = predicted_training(
-                job, (self._wished().gpu, gpus), stack, ratio, Specs.of(terms.book)
-            )
-            said += predicted
-        return tokens, epochs, speed, (*said, *chosen)
+        if speed is not None:
+            return tokens, epochs, Pace(speed, (*said, *chosen))
+        wishes = self._wished()
+        found = predicted_training(job, (wishes.gpu, gpus), stack, ratio, Specs.of(terms.book))
+        pace = replace(
+            found,
+            speed=found.speed * np.asarray(wishes.training_factor),
+            said=(*said, *found.said, *chosen),
+        )
+        return tokens, epochs, pace
 
 
 def predicted_training(
     job: Training, machine: tuple[str, int], stack: str, ratio: float, specs: Specs
-) -> tuple[float, tuple[str, ...]]:
+) -> Pace:
     """Return the predicted speed of a training run, and what that assumes.
 
     Args:
@@ -163,7 +176,9 @@ def predicted_training(
     )
     if found.low_confidence:
         said.append(f"low confidence: {found.low_confidence}")
-    return found.tokens_per_second, tuple(said)
+    middle = found.tokens_per_second
+    ends = (found.tokens_per_second_low / middle, found.tokens_per_second_high / middle)
+    return Pace(middle, tuple(said), {"training_factor": ends})
 
 
 @lru_cache(maxsize=256)
@@ -183,6 +198,8 @@ class Wishes:
     engine: str
     tpot_ms: float | None
     ttft_ms: float | None
+    serving_factor: Numeric
+    training_factor: Numeric
 
 
 @dataclass(frozen=True)
@@ -203,6 +220,7 @@ class Rented(Planned, Dedicated):
         spare_replicas: Replicas that stand by against failures.
         egress_gb: Traffic out of the cloud in a month. [GB/month]
         disk_gb: Disk kept for weights and images. [GB]
+        serving_factor, training_factor: Speed over the predicted one. [1]
     """
 
     kind = "rented"
@@ -220,6 +238,8 @@ class Rented(Planned, Dedicated):
     spare_replicas: Numeric = 0.0
     egress_gb: Numeric = 0.0
     disk_gb: Numeric = 0.0
+    serving_factor: Numeric = 1.0
+    training_factor: Numeric = 1.0
 
     def serve(self, servings: Sequence[Serving], terms: Terms) -> Iterator[Quantity]:
         """Pool the tasks, round up to replicas, count instance-hours, then traffic and disk."""
@@ -251,6 +271,8 @@ class Rented(Planned, Dedicated):
             self.engine,
             _number(self.tpot_ms),
             _number(self.ttft_ms),
+            self.serving_factor,
+            self.training_factor,
         )
 
     def _spare(self) -> Numeric:
@@ -278,18 +300,18 @@ class Rented(Planned, Dedicated):
         measured = self.training_tokens_per_second
         # the training model knows fast links inside a machine, and whole machines joined
         row, said = self._rental(terms, min(gpus, NODE), "training" if measured is None else "")
-        tokens, epochs, speed, assumed = self._trains(job, gpus, measured, self.stack, terms)
+        tokens, epochs, pace = self._trains(job, gpus, measured, self.stack, terms)
         quantity = measure(
             Line("train", row.key, "instance_hour", job.phase, job.cause, job.name),
             training.rented_training_hours,
             runs=job.runs,
             tokens=tokens,
             epochs=epochs,
-            tokens_per_second=speed,
+            tokens_per_second=pace.speed,
             instances=float(math.ceil(gpus / float(row.facts["gpu_count"]))),
             startup_hours=self.startup_hours,
         )
-        yield replace(quantity, assumptions=(*said, *assumed))
+        yield replace(quantity, assumptions=(*said, *pace.said), spread=pace.spread)
 
 
 def _number(value: Numeric | None) -> float | None:
@@ -335,6 +357,7 @@ class Owned(Planned):
         spare_replicas: Replicas that stand by against failures.
         training_tokens_per_second, training_gpus, stack: As for `Rented`.
         precision, engine, tpot_ms, ttft_ms: As for `Rented`.
+        serving_factor, training_factor: As for `Rented`.
     """
 
     kind = "owned"
@@ -361,6 +384,8 @@ class Owned(Planned):
     engine: str = "vllm"
     tpot_ms: Numeric | None = None
     ttft_ms: Numeric | None = None
+    serving_factor: Numeric = 1.0
+    training_factor: Numeric = 1.0
 
     def serve(self, servings: Sequence[Serving], terms: Terms) -> Iterator[Quantity]:
         """Count what the GPUs that were bought cost, busy or not."""
@@ -370,12 +395,12 @@ class Owned(Planned):
     def _stand(self, pool: Sequence[Serving], terms: Terms) -> Iterator[Quantity]:
         model = self.model(pool[0].model, terms.book)
         tokens, replicas, said = self._load(pool, model, terms)
-        speed, _ = self._pace(pool, model, terms)
+        pace = self._pace(pool, model, terms)
         row, facts, guessed = self._machine(terms)
         first = pool[0]
         active = first.active * np.asarray(self.deployed_share)
         gpus = ownership.owned(replicas * self.gpus_per_replica, self.server_gpus)
-        busy = np.asarray(tokens / volumes.SECONDS_PER_HOUR / speed / replicas, float)
+        busy = np.asarray(tokens / volumes.SECONDS_PER_HOUR / pace.speed / replicas, float)
         hours = terms.months.hours * active
         words = (
             f"owned GPUs: {float(np.mean(self.life_years)):g} years of life, "
@@ -397,7 +422,7 @@ class Owned(Planned):
             residual_share=self.residual_share,
             capital_rate=self.capital_rate,
         )
-        yield replace(capital, assumptions=(*said, words, *guessed))
+        yield replace(capital, assumptions=(*said, words, *guessed), spread=pace.spread)
         yield measure(
             line("support", row.key, "gpu_purchase"),
             ownership.supported_gpus,
@@ -469,6 +494,8 @@ class Owned(Planned):
             self.engine,
             _number(self.tpot_ms),
             _number(self.ttft_ms),
+            self.serving_factor,
+            self.training_factor,
         )
 
     def _spare(self) -> Numeric:
@@ -485,14 +512,14 @@ class Owned(Planned):
             return
         _, facts, said = self._machine(terms)
         gpus = self.training_gpus or self.gpus_per_replica
-        tokens, epochs, speed, assumed = self._trains(
+        tokens, epochs, pace = self._trains(
             job, gpus, self.training_tokens_per_second, self.stack, terms
         )
         hours = training.rented_training_hours(
             runs=job.runs,
             tokens=tokens,
             epochs=epochs,
-            tokens_per_second=speed,
+            tokens_per_second=pace.speed,
             instances=1.0,
             startup_hours=0.0,
         )
@@ -507,7 +534,7 @@ class Owned(Planned):
             pue=self.pue,
         )
         trained = "trained on the GPUs that stand there: their electricity only"
-        yield replace(quantity, assumptions=(trained, *said, *assumed))
+        yield replace(quantity, assumptions=(trained, *said, *pace.said), spread=pace.spread)
 
 
 def open_model(name: str, book: PriceBook) -> Model:

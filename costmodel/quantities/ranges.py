@@ -27,6 +27,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "peak_to_mean": (1.0, LARGEST),
     "replica_tokens_per_second": (1e-6, LARGEST),
     "training_tokens_per_second": (1e-6, LARGEST),
+    "serving_factor": (0.01, 100.0),
+    "training_factor": (0.01, 100.0),
     "gpus_per_replica": (1, 4096),
     "training_gpus": (0, 1024),
     "commitment_months": (0, 120),

@@ -366,3 +366,21 @@ def test_options_that_never_meet_have_no_crossing(case: Callable[..., Chance]) -
     names = ("small", "large")
     found = crossing_band(chance, "workload.requests", 1e5, names, low=1e3, high=1e7, number=8)
     assert found is None
+
+
+def test_predicted_speeds_bring_their_bands() -> None:
+    path = SUPPORT_BOT.with_name("contract_clauses.toml")
+    chance = chance_of(cm.Scenario.read(path), cm.PriceBook.read(), events=False)
+    speeds = {d.name: d for d in chance.drivers if d.scaled}
+    assert any(name.endswith("host.serving_factor") for name in speeds)
+    assert any(name.endswith("host.training_factor") for name in speeds)
+    for driver in speeds.values():
+        assert driver.middle == 1
+        low, high = driver.distribution.quantile(np.array([0.1, 0.9]))
+        assert low < 1 < high
+    # half the speed needs twice the hours: a slower run costs more
+    name = next(n for n in speeds if n.endswith("host.training_factor") and "L40S" in n)
+    option = name.removeprefix("option.").removesuffix(".host.training_factor")
+    swings = one_at_a_time(draws(chance, 8, [option]))[option]
+    slow, fast = swings[[d.name for d in chance.drivers].index(name)]
+    assert slow > fast

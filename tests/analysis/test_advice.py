@@ -194,6 +194,17 @@ def test_a_wrong_situation_is_one_line(line: str, said: str, tmp_path: Path) -> 
     assert said in str(error.value)
 
 
+def test_a_situation_and_a_rate_of_discount_are_written(tmp_path: Path) -> None:
+    legal = cm.Scenario.read(SCENARIOS / "clinical_coding.toml")
+    changed = replace(legal, situation={"goals": ("style",), "holdout": False}, discount_rate=0.05)
+    changed.write(tmp_path / "mine.toml")
+    again = cm.Scenario.read(tmp_path / "mine.toml")
+    assert again.situation == {"goals": ("style",), "holdout": False}
+    assert again.discount_rate == 0.05
+    replace(changed, path=None).write(tmp_path / "new.toml")
+    assert cm.Scenario.read(tmp_path / "new.toml").situation == again.situation
+
+
 def test_what_is_left_out_is_priced_at_our_default(book: cm.PriceBook) -> None:
     bot = cm.Scenario.read(SCENARIOS / "support_bot.toml")
     bare = replace(

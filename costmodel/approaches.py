@@ -36,6 +36,9 @@ class Occasion:
         phase, cause: Of the lines; no cause for the first build.
         times: How often in each month, an expectation. [1/month], shape (..., T)
         trainable: Share of these on which the tuning service still takes jobs. [1], (..., T)
+        joint: Share of these whose training, evaluation and release are not done already on
+            another occasion of the month. [1], shape (..., T)
+        undated: Whether they come at no known day.
     """
 
     work: str
@@ -43,6 +46,13 @@ class Occasion:
     cause: str
     times: Array
     trainable: Numeric = 1.0
+    joint: Numeric = 1.0
+    undated: bool = False
+
+    @property
+    def shared(self) -> Occasion:
+        """The occasion, as often as it makes work that several causes share."""
+        return replace(self, times=np.asarray(self.times * self.joint, float))
 
 
 @dataclass(frozen=True, eq=False)
@@ -590,6 +600,10 @@ class Tune(Approach, ABC):
     def written_tokens(self) -> Numeric:
         """Return what is written for one example, in the workload's encoding. [token]"""
 
+    def sequences(self) -> Numeric:
+        """Return the sequences of one example."""
+        return 1.0
+
     def work(self, site: Site) -> Iterator[Work]:
         """Yield data, training, hours and storage of versions."""
         yield from _engineering(self, site)
@@ -597,6 +611,7 @@ class Tune(Approach, ABC):
             "build": 1.0,
             "requirement_change": self.refresh_share,
             "label_ageing": self.refresh_share,
+            "drift": self.refresh_share,
         }
         tokens = self.examples * np.asarray(self._billed_size(site))
         for occasion in site.occasions:
@@ -604,7 +619,7 @@ class Tune(Approach, ABC):
                 continue
             if occasion.work in renewed:
                 yield from self._data(site, occasion, renewed[occasion.work])
-            runs = occasion.times * self.runs_per_release * occasion.trainable
+            runs = occasion.shared.times * self.runs_per_release * occasion.trainable
             yield Training(
                 name=site.name,
                 model=site.model,
@@ -615,6 +630,10 @@ class Tune(Approach, ABC):
                 evaluations=self.evaluations,
                 hours=self.hours_per_run,
                 examples=self.examples,
+                objective=self.objective,
+                method=self.method,
+                sequence_tokens=self.example_size(site).mean / self.sequences(),
+                sequence_length=self.sequence_length,
                 offer=site.offer,
                 # the length of a sequence is in the tokens of the provider
                 counted_with=site.request.counted_with if self.packing else "",
@@ -624,7 +643,7 @@ class Tune(Approach, ABC):
             )
             yield from self._grading(site, occasion, runs)
             yield site.labour(
-                "release", self.role, occasion, effort.effort_hours, hours=self.release_hours
+                "release", self.role, occasion.shared, effort.effort_hours, hours=self.release_hours
             )
         yield from self._storage(site)
 
@@ -802,9 +821,14 @@ class PreferenceTune(Tune):
         """Return the length of a pair, or of a prompt with all its sampled answers. [token]"""
         prompts = answers = np.asarray(self.samples, float)
         if self.objective in ("sft", "dpo"):
-            rule = site.offer.pair_rule if site.offer is not None else ""
+            # on own GPUs the prompt is read once with each of the answers
+            rule = site.offer.pair_rule if site.offer is not None else "2p+c+r"
             prompts, answers = np.asarray(2.0 if rule == "2p+c+r" else 1.0), np.asarray(2.0)
         return Size(prompts * self.prompt_tokens + answers * self.answer_tokens)
+
+    def sequences(self) -> Numeric:
+        """Return the sequences of one example: two answers of a pair, or all samples."""
+        return 2.0 if self.objective in ("sft", "dpo") else self.samples
 
     def written_tokens(self) -> Numeric:
         """Return what is written for one example: a pair, or a prompt alone. [token]"""

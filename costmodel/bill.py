@@ -69,6 +69,8 @@ class Quantity:
         beyond: Amount still owed after the horizon. [unit of the meter], shape (...)
         assumptions: What had to be assumed.
         warnings: What the reader should know.
+        spread: Factors on predicted speeds, fields of the host: ends of their 80 % band over the
+            middle.
     """
 
     line: Line
@@ -81,6 +83,7 @@ class Quantity:
     beyond: Numeric = 0.0
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    spread: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def measure(

@@ -458,6 +458,7 @@ def maintenance_cost(
     migration_hours: Numbers = 0,
     double_running_days: int = 14,
     successor: str | None = None,
+    unknown_retirements: bool = True,
     book: PriceBook | None = None,
 ) -> dict[str, Array]:
     """Return what keeping a tuned model alive costs, by cause and month.
@@ -482,6 +483,8 @@ def maintenance_cost(
         migration_hours: Hours for the move to another base model (role ml_engineer). [h]
         double_running_days: Days for which old and new stand side by side. [day]
         successor: Model to move to when this one ends; None = the provider's replacement.
+        unknown_retirements: Whether a base without an announced end is expected to retire as other
+            models of its provider did.
         book: The prices; None = the shipped tables, read once per process.
 
     Returns:
@@ -548,6 +551,8 @@ def maintenance_cost(
             review_minutes=wide(evaluation_hours) * 60.0,
             label_life_months=0.0,
             double_running_days=double_running_days,
+            unknown_retirements=unknown_retirements,
+            better_bases_per_year=0.0,
         ),
         existing_customer=(provider,),
     )

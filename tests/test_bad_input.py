@@ -228,8 +228,8 @@ def missing() -> Iterator[object]:
         yield case(f"rented {field}", MODEL_A, f"{model}\nhost = {{{left}}}", "option 'a'", field)
     old = f"{MODEL_A}\n{OPTION_A}"
     speed = ", training_tokens_per_second = 7000"
-    tuned = RENTED.replace(speed, "") + '\napproaches = ["tone"]'
-    yield case("training speed", old, tuned, "option 'a'", "training_tokens_per_second")
+    tuned = RENTED.replace(speed, ', stack = "unslot"') + '\napproaches = ["tone"]'
+    yield case("training speed", old, tuned, "option 'a'", "did you mean 'Unsloth'")
 
 
 def worlds() -> Iterator[object]:

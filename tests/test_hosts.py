@@ -34,7 +34,7 @@ def billed(
     host: Host,
     *,
     requests: float = FULL,
-    tune: cm.FineTune | None = None,
+    tune: cm.FineTune | cm.PreferenceTune | None = None,
     parts: dict[str, Any] | None = None,
     months: int = 1,
     growth: float = 0.0,
@@ -229,9 +229,8 @@ def test_training_on_rented_machines_is_billed_by_their_hours(
     found = billed(example_book, "mini-1", host, tune=tune)
     # 3.6 Mtok x 2 / 1,000 token/s = 2 h, and a quarter to start; 2 runs
     assert amounts(found, "instance_hour", activity="train") == pytest.approx([4.5])
-    slow = cm.Rented("cloud", gpu="G80", **LOAD)
-    with pytest.raises(cm.ScenarioError, match="needs training_tokens_per_second"):
-        billed(example_book, "mini-1", slow, tune=tune)
+    with pytest.raises(cm.PriceError, match="'mini-1': open_models"):
+        billed(example_book, "mini-1", cm.Rented("cloud", gpu="G80", **LOAD), tune=tune)
 
 
 def test_a_provider_can_train_what_rented_machines_serve(example_book: cm.PriceBook) -> None:
@@ -399,3 +398,72 @@ def test_traffic_and_disk_of_rented_gpus_need_a_price(example_book: cm.PriceBook
     shipped = cm.Rented("lambda", region="us", gpu="H100-SXM", egress_gb=1.0, **LOAD)
     with pytest.raises(CostModelError, match="provider lambda, item egress: add one"):
         billed(cm.PriceBook.read(), "Llama-3.1-8B", shipped)
+
+
+SET: dict[str, Any] = {"examples": 7_200, "tokens_per_example": 500, "epochs": 2}
+
+
+def test_training_on_rented_gpus_takes_the_predicted_speed_and_says_so() -> None:
+    host = cm.Rented("runpod", gpu="H100-SXM", instance="Secure Cloud H100-SXM", **LOAD)
+    found = billed(cm.PriceBook.read(), "Llama-3.1-8B", host, tune=cm.FineTune(**SET))
+    plan = cm.plan_training(
+        "Llama-3.1-8B", "H100-SXM", tokens=7.2e6, method="lora", sequence_length=2048, gpus=1
+    )
+    # 3.6 Mtok x 2 epochs in each of 2 runs, and a quarter of an hour to start each;
+    # 1.002 tokens of Llama for one of the workload
+    hand = 2 * (1.002 * 7.2e6 / plan.tokens_per_second / 3600 + 0.25)
+    assert amounts(found, "instance_hour", activity="train") == pytest.approx([hand])
+    said = next(text for text in found.assumptions if "trained with lora" in text)
+    for words in (f"{plan.tokens_per_second:,.0f} tokens/s, predicted", "80 % band", "assumed"):
+        assert words in said
+
+
+def test_training_on_owned_gpus_takes_the_predicted_speed_for_its_electricity() -> None:
+    host = cm.Owned(gpu="H100-SXM", training_gpus=8, stack="torchtune", **LOAD)
+    tune = cm.PreferenceTune(
+        examples=5_000, prompt_tokens=300, answer_tokens=200, epochs=1, method="full"
+    )
+    found = billed(cm.PriceBook.read(), "Llama-3.1-8B", host, tune=tune)
+    plan = cm.plan_training(
+        *("Llama-3.1-8B", "H100-SXM"),
+        tokens=5e6,
+        method="full",
+        objective="dpo",
+        stack="torchtune",
+        gpus=8,
+    )
+    # a pair is its prompt twice and both answers: 1,000 tokens; 0.87 kW of a GPU, PUE 1.3
+    hand = 2 * 1.002 * 5e6 / plan.tokens_per_second / 3600 * 8 * 0.87 * 1.3
+    assert amounts(found, "kwh", activity="train") == pytest.approx([hand])
+
+
+@pytest.mark.parametrize(
+    ("host", "tune", "words"),
+    [
+        (cm.Rented("runpod", gpu="L4", **LOAD), {"method": "full"},
+         ("does not fit 1 L4", "GB short; it fits 16; state training_gpus")),
+        (cm.Rented("runpod", gpu="H100-SXM", training_gpus=8, **LOAD), {},
+         ("machines with 1 x H100-SXM at most", "training takes 8: choose training_gpus")),
+        (cm.Owned(gpu="H100-SXM", training_gpus=12, **LOAD), {}, ("no whole nodes",)),
+        (cm.Owned(gpu="H100-SXM", stack="unslot", **LOAD), {}, ("did you mean 'Unsloth'",)),
+        (cm.Owned(gpu="H100-SXM", stack="nemo", **LOAD), {"method": "qlora"},
+         ("NeMo does not train with qlora",)),
+    ],
+)  # fmt: skip
+def test_gpus_that_cannot_train_are_refused(
+    host: Host, tune: dict[str, Any], words: tuple[str, ...]
+) -> None:
+    with pytest.raises(CostModelError) as caught:
+        billed(cm.PriceBook.read(), "Llama-3.1-8B", host, tune=cm.FineTune(**SET, **tune))
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_longer_example_makes_longer_sequences() -> None:
+    host = cm.Rented("runpod", gpu="H100-SXM", instance="Secure Cloud H100-SXM", **LOAD)
+    tune = cm.FineTune(examples=100, tokens_per_example=5_000)
+    found = billed(cm.PriceBook.read(), "Llama-3.1-8B", host, tune=tune)
+    assert any("sequences of 5,120" in text for text in found.assumptions)
+    tune = cm.FineTune(examples=100, tokens_per_example=500, packing=False, sequence_length=1024)
+    found = billed(cm.PriceBook.read(), "Llama-3.1-8B", host, tune=tune)
+    assert any("sequences of 1,024" in text for text in found.assumptions)

@@ -90,24 +90,31 @@ def test_what_cannot_be_is_one_line_and_status_2(
 
 
 @pytest.mark.parametrize(
-    ("model", "file"), [("training", "training.csv"), ("memory", "training_memory.csv")]
+    ("model", "file", "left_out"),
+    [
+        ("training", "training.csv", ("8.1%", "7.3%")),
+        ("memory", "training_memory.csv", ("14.9%", "10.8%")),
+    ],
 )
 def test_validation_prints_errors_and_writes_the_rows(
-    run: Run, tmp_path: Path, model: str, file: str
+    run: Run, tmp_path: Path, model: str, file: str, left_out: tuple[str, str]
 ) -> None:
     rows = tmp_path / "rows.csv"
     status, out, _ = run("validate", model, BENCHMARKS / file, "--rows", rows, "--json")
     found = json.loads(out)
     assert status == 0
     assert found["n"] == found["rows"]
-    assert found["median_absolute_percentage_error"] < 0.09
+    assert found["median_absolute_percentage_error"] < 0.1
+    assert set(found["cross_validated"]) == {"fitted", "left_out_by_source", "left_out_by_model"}
     assert found["share_within_2x"] > 0.98
     with rows.open(encoding="utf-8") as stream:
         written = list(csv.DictReader(stream))
     assert len(written) == found["rows"]
     assert float(written[0]["ratio"]) > 0
     status, out, _ = run("validate", model, BENCHMARKS / file)
-    assert "median absolute percentage error" in out
+    for test, error in zip(("source", "model"), left_out, strict=True):
+        (line,) = (line for line in out.splitlines() if f"rows left out by {test}" in line)
+        assert next(word for word in line.split() if word.endswith("%")) == error
 
 
 def test_a_fit_prints_honest_errors_and_writes_coefficients(run: Run, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ class Budget:
             "draws": int(drawn.costs[0].value.size) if drawn.costs else 0,
             "limit_usd": self.limit,
             "ranked_by": "usd_per_success" if drawn.rated else "total_usd",
-            "uncertain": [driver.name for driver in drawn.chance.everything],
+            "uncertain": list(drawn.chance.labels),
             "regret_usd": _over_horizon(drawn, regret(outcomes)) if outcomes.size else 0.0,
             "months": list(drawn.chance.scenario.horizon.labels),
             "options": [
@@ -97,25 +97,30 @@ class Budget:
     def _option(
         self, costs: Costs, swing: Array, cheapest: float | None, saved: dict[str, float]
     ) -> dict[str, Any]:
+        chance = self.drawn.chance
         total = costs.monthly.sum(axis=-1)
         central = float(np.mean(self.drawn.central.bills[costs.name].total))
         low, middle, high = (float(x) for x in np.quantile(total, SHOWN))
         ask = float(np.quantile(total, self.confidence))
         over = None if self.limit is None else float(np.mean(total > self.limit))
-        ends = [d.drawn(np.array([SHOWN[0], SHOWN[-1]])) for d in self.drawn.chance.everything]
+        shares = np.array([SHOWN[0], SHOWN[-1]])
+        ends = [driver.drawn(shares) for driver in chance.drivers]
+        ends += [np.quantile(self.drawn.values[name], shares) for name in chance.at_random]
+        factors = [bool(driver.rows) or driver.scaled for driver in chance.drivers]
+        factors += [False] * len(chance.at_random)
         drivers: list[dict[str, Any]] = [
             {
-                "name": driver.name,
+                "name": label,
                 "low": float(ends[k][0]),
                 "high": float(ends[k][1]),
-                "factor": bool(driver.rows),
+                "factor": factors[k],
                 "low_usd": float(swing[k, 0]),
                 "high_usd": float(swing[k, 1]),
                 "swing_usd": float(swing[k, 1] - swing[k, 0]),
-                "variance_share": explained(self.drawn.values[driver.name], total),
-                "worth_knowing_usd": saved.get(driver.name, 0.0),
+                "variance_share": explained(self.drawn.values[name], total),
+                "worth_knowing_usd": saved.get(name, 0.0),
             }
-            for k, driver in enumerate(self.drawn.chance.everything)
+            for k, (name, label) in enumerate(zip(chance.names, chance.labels, strict=True))
         ]
         drivers.sort(key=lambda d: (-d["variance_share"], -abs(d["swing_usd"]), d["name"]))
         return {

@@ -12,9 +12,12 @@ from typing import Any
 from costmodel.analysis.market import HOURS_PER_MONTH
 from costmodel.analysis.wording import money
 from costmodel.approaches import FineTune
+from costmodel.costs import plan_serving
 from costmodel.errors import PriceError, nearest
+from costmodel.plans.training import plan_training
 from costmodel.prices.book import PriceBook
 from costmodel.prices.rows import Key
+from costmodel.prices.specs import Specs
 from costmodel.prices.tables import Record
 
 Figure = tuple[str, list[str]]
@@ -118,13 +121,72 @@ def _hosting(book: PriceBook, rest: str, on: date) -> Figure:
 
 
 def _dedicated(book: PriceBook, rest: str, on: date) -> Figure:
-    """Say what a dedicated GPU costs."""
-    provider, _, gpu = rest.partition(" ")
-    row = book.rentals(provider, gpu, "dedicated")[0]
+    """Say what a dedicated GPU costs, and a Mtok of a model on it."""
+    return _standing(book, rest, on, "dedicated")
+
+
+def _rented(book: PriceBook, rest: str, on: date) -> Figure:
+    """Say what a GPU with software of one's own costs, and a Mtok of a model on it."""
+    return _standing(book, rest, on, "on_demand")
+
+
+LOAD = (1_500.0, 300.0)  # tokens of a prompt and an answer
+TENTH = 0.1  # of what it could serve: a GPU that waits most of the day
+
+
+def _standing(book: PriceBook, rest: str, on: date, market: str) -> Figure:
+    provider, gpu, *model = rest.split(" ")
+    row = book.rentals(provider, gpu, market)[0]
     usd = book.price_on(row.key, "instance_hour", on)
     valid = [r for r in book.rows_of(row.key) if (r.effective_from or date.min) <= on][-1]
     text = f"{money(usd)} an hour, {money(usd * HOURS_PER_MONTH)} a month, idle or not"
+    if model:
+        found = plan_serving(
+            *(model[0], gpu),
+            input_tokens=LOAD[0],
+            output_tokens=LOAD[1],
+            requests_per_second=0.1,
+            gpus=1,
+            usd_per_gpu_hour=usd,
+            on=on,
+            book=book,
+        )
+        full, most = found.usd_per_mtok_full, found.usd_per_mtok_full / TENTH
+        text += f"; {money(full)} per Mtok of {model[0]} if always full, {money(most)} at a tenth"
     return text, [valid.where]
+
+
+def _run(book: PriceBook, rest: str, on: date) -> Figure:  # noqa: ARG001
+    """Say how long training runs of several sizes take on a GPU."""
+    model, gpu, method, *sizes = rest.split(" ")
+    specs = Specs.of(book)
+    plans = [
+        plan_training(model, gpu, tokens=float(size), method=method, gpus=1, specs=specs)
+        for size in sizes
+    ]
+    shown = [
+        f"{p.hours:.1f} h ({p.hours_low:.1f} to {p.hours_high:.1f}) for {float(size) / 1e6:g} Mtok"
+        for p, size in zip(plans, sizes, strict=True)
+    ]
+    text = f"{', '.join(shown)} of {plans[0].model} with {method} on one {plans[0].gpu}"
+    return text, [_where(specs.tool(plans[0].tool)), _where(specs.gpu(gpu))]
+
+
+def _faster(book: PriceBook, rest: str, on: date) -> Figure:  # noqa: ARG001
+    """Say how much faster one tool trains than another, all else equal."""
+    first, second, model, gpu = rest.split(" ")
+    specs = Specs.of(book)
+    shown = []
+    for method in ("lora", "qlora"):
+        speeds = [
+            plan_training(
+                model, gpu, tokens=1e6, method=method, stack=stack, gpus=1, specs=specs
+            ).tokens_per_second
+            for stack in (first, second)
+        ]
+        shown.append(f"{speeds[0] / speeds[1]:.2f}x with {method}")
+    text = f"{' and '.join(shown)} for {model} on one {gpu}"
+    return text, [_where(specs.tool(stack)) for stack in (first, second)]
 
 
 def _min_examples(book: PriceBook, rest: str, on: date) -> Figure:
@@ -157,6 +219,9 @@ FIGURES: dict[str, Callable[[PriceBook, str, date], Figure]] = {
     "tuned_ratio": _tuned_ratio,
     "hosting": _hosting,
     "dedicated": _dedicated,
+    "rented": _rented,
+    "run": _run,
+    "faster": _faster,
     "min_examples": _min_examples,
     "default": _default,
     "text": _text,

@@ -15,8 +15,20 @@ from costmodel.errors import CostModelError, PriceError, ScenarioError
 from costmodel.months import Array, Numeric
 from costmodel.prices.book import PriceBook
 from costmodel.quantities import outcomes
-from costmodel.quantities.volumes import growing
-from costmodel.scenario import Event, InfeasibleError, Mix, Option, Plan, Scenario, book_for, plan
+from costmodel.quantities.volumes import growing, present_value
+from costmodel.scenario import (
+    EXPECTED,
+    Chances,
+    Event,
+    InfeasibleError,
+    Mix,
+    Option,
+    Plan,
+    Scenario,
+    book_for,
+    plan,
+    settled,
+)
 from costmodel.scenario.pins import moved_prices
 
 if TYPE_CHECKING:
@@ -41,6 +53,9 @@ class Result:
         damage_usd: Damage of the requests that fail in the end, not on the bill. [US$]
         warnings: What the reader should know.
         events: The calendar.
+        discounted_usd: Total with later months counting less, where the scenario states a
+            `discount_rate`. [US$], shape (...)
+        counts: Cause -> how often it makes work in each month. [1/month], shape (..., T)
     """
 
     name: str
@@ -54,6 +69,8 @@ class Result:
     damage_usd: Array | None = None
     warnings: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
+    discounted_usd: Array | None = None
+    counts: Mapping[str, Array] = field(default_factory=dict, repr=False)
 
     @property
     def feasible(self) -> bool:
@@ -69,6 +86,7 @@ class Result:
             "provider": self.provider,
             "model": self.model,
             "total_usd": None if found is None else _mean(found.total),
+            "discounted_usd": _mean(self.discounted_usd),
             "usd_per_request": _mean(self.usd_per_request),
             "usd_per_success": _mean(self.usd_per_success),
             "success_rate": self.success_rate,
@@ -232,12 +250,20 @@ def compare(scenario: Scenario, book: PriceBook | None = None) -> Comparison:
     """
     book = PriceBook.read() if book is None else book
     priced = book_for(scenario, book)
-    results = tuple(_result(scenario, option, priced) for option in scenario.options)
+    results = tuple(billed(scenario, option, priced) for option in scenario.options)
     return Comparison(scenario, results, priced, tuple(moved_prices(scenario, book)))
 
 
-def bill_of(scenario: Scenario, option: Option | Mix, book: PriceBook) -> tuple[Bill, Plan]:
+def bill_of(
+    scenario: Scenario, option: Option | Mix, book: PriceBook, chances: Chances = EXPECTED
+) -> tuple[Bill, Plan]:
     """Bill one option.
+
+    Args:
+        scenario: The scenario.
+        option: The option.
+        book: The prices, own hourly rates included (`book_for`).
+        chances: Draws of what comes at unknown times, by the names of `Plan.risks`.
 
     Raises:
         InfeasibleError: If the option cannot be had over the whole horizon.
@@ -245,7 +271,8 @@ def bill_of(scenario: Scenario, option: Option | Mix, book: PriceBook) -> tuple[
         ScenarioError: If it contradicts itself.
     """
     try:
-        needs = plan(scenario, option, book)
+        scenario, said = settled(scenario, option, book)
+        needs = plan(scenario, option, book, chances)
         found = bill(needs.quantities, book, scenario.horizon)
     except InfeasibleError:
         raise
@@ -253,12 +280,18 @@ def bill_of(scenario: Scenario, option: Option | Mix, book: PriceBook) -> tuple[
         kind = PriceError if isinstance(error, PriceError) else ScenarioError
         message = f"option {option.name!r}: {error}"
         raise kind(message) from None
-    assumptions = tuple(dict.fromkeys((*needs.assumptions, *found.assumptions)))
+    assumptions = tuple(dict.fromkeys((*needs.assumptions, *said, *found.assumptions)))
     warnings = tuple(dict.fromkeys((*needs.warnings, *found.warnings)))
     return Bill(found.months, found.lines, book, assumptions, warnings), needs
 
 
-def _result(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Result:
+def billed(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Result:
+    """Say what one option comes to; what cannot be had comes with the reason.
+
+    Raises:
+        PriceError: If it names something no table knows.
+        ScenarioError: If it contradicts itself.
+    """
     provider, model = _names(scenario, option)
     try:
         found, needs = bill_of(scenario, option, book)
@@ -316,6 +349,12 @@ def result_of(
         damage_usd=damage,
         warnings=found.warnings,
         events=needs.events,
+        discounted_usd=(
+            None
+            if scenario.discount_rate is None
+            else present_value(found.monthly(), scenario.discount_rate)
+        ),
+        counts=needs.counts,
     )
 
 

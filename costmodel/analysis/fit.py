@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Coefficients = dict[str, float]
+HEAD_ROOM = "safety"
 STEPS = 30  # of the solver; the fits settle in ten
 FEWEST = 10  # rows below which there is nothing to fit
 INSIDE = 0.8  # share of measurements that the band is to hold
@@ -150,10 +151,12 @@ def solve(problem: Problem, start: Coefficients | None = None) -> Coefficients:
 
     names = [name for name, prior in problem.priors.items() if prior.width > 0]
     priors = problem.priors
+    # head-room comes on top of a fit that is right in the middle, or the fit would eat it up
+    bare = {name: 1.0 for name in priors if name.startswith(HEAD_ROOM)}
     weight, logs = _weights(problem), np.log(problem.measured)
 
     def residuals(steps: Array) -> Array:
-        predicted = problem.predict(problem.items, _values(names, priors, steps))
+        predicted = problem.predict(problem.items, _values(names, priors, steps) | bare)
         ratio = (np.log(predicted) - logs) / problem.spread
         robust = np.sign(ratio) * np.sqrt(np.log1p(ratio**2))
         return np.concatenate([weight * robust, problem.strength * steps])
@@ -290,6 +293,14 @@ def table(found: Fit, fitted_on: date, note: str = "") -> list[dict[str, Any]]:
         }
         for name, value in found.coefficients.items()
     ]
+    names = {"fit": "fitted"}
+    rows += [
+        tested(
+            problem.model, names.get(test, test), measure, value, problem.measured.size, fitted_on
+        )
+        for test, ratio in found.ratios.items()
+        for measure, value in zip(MEASURES, summary(ratio).values(), strict=True)
+    ]
     for kind, (low, high, n) in bands(found).items():
         rows += [
             {
@@ -305,6 +316,35 @@ def table(found: Fit, fitted_on: date, note: str = "") -> list[dict[str, Any]]:
             for edge, value in (("low", low), ("high", high))
         ]
     return rows
+
+
+# how a test of a fit is summed up, in the order of `summary`
+MEASURES = ("median", "within_25_percent", "within_2x", "too_low")
+
+
+def tested(
+    model: str, test: str, measure: str, value: float, n: int, fitted_on: date
+) -> dict[str, Any]:
+    """Return the row of `coefficients.csv` that records how well a fit predicts.
+
+    Args:
+        model: What was fitted.
+        test: fitted, or left_out_by_source and the like.
+        measure: One of `MEASURES`.
+        value: Error or share. [1]
+        n: Rows.
+        fitted_on: Day of the fit.
+    """
+    return {
+        "model": model,
+        "name": f"{test}:{measure}",
+        "value": plain(value),
+        "unit": "1",
+        "n": n,
+        "fitted_on": fitted_on.isoformat(),
+        "error": "",
+        "note": "absolute percentage error" if measure == "median" else "share of rows",
+    }
 
 
 def plain(value: float) -> str:
@@ -338,5 +378,7 @@ def written(old: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]])
     stream = io.StringIO()
     writer = csv.DictWriter(stream, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows([*kept, *rows])
+    # models stay where they stand in the file
+    order = list(dict.fromkeys([*(str(row["model"]) for row in old), *sorted(map(str, own))]))
+    writer.writerows(sorted([*kept, *rows], key=lambda row: order.index(str(row["model"]))))
     return stream.getvalue()

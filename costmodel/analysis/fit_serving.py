@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.analysis.fit import plain
+from costmodel.analysis.fit import MEASURES, plain, tested
 from costmodel.errors import DataError
 from costmodel.months import Array
 from costmodel.plans.serving_rows import Workpiece, workpiece
@@ -415,7 +415,7 @@ class Report:
             "coefficients": self.coefficients,
         }
 
-    def records(self, fitted_on: date) -> list[dict[str, str]]:
+    def records(self, fitted_on: date) -> list[dict[str, Any]]:
         """Return the rows of `coefficients.csv`."""
         rows = []
         for name, value in self.coefficients.items():
@@ -432,6 +432,14 @@ class Report:
                     "note": prior.note,
                 }
             )
+        tests = {"fitted": self.fitted}
+        tests |= {f"left_out_by_{name}": errors for name, errors in self.left_out.items()}
+        for test, errors in tests.items():
+            shown = zip(MEASURES, (errors.median, errors.near, errors.twice), strict=False)
+            rows += [
+                tested("serving", test, measure, value, self.n, fitted_on)
+                for measure, value in shown
+            ]
         return rows
 
 

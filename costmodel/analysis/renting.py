@@ -11,10 +11,10 @@ from costmodel.bill import extend
 from costmodel.errors import PriceError, nearest
 from costmodel.plans.training import (
     GPU_COUNTS,
-    HEADROOM,
     OTHER_SOFTWARE,
     Job,
     TrainingPlan,
+    does_not_fit,
     plan_on,
 )
 from costmodel.prices.book import PriceBook
@@ -49,18 +49,6 @@ class Offer:
     def as_dict(self) -> dict[str, Any]:
         """Return the offer and its plan with the documented keys."""
         return {**asdict(self), "verified_on": self.verified_on.isoformat()}
-
-
-def does_not_fit(plan: TrainingPlan) -> str:
-    """Say what is missing, and how many GPUs would do."""
-    message = (
-        f"{plan.model} does not fit {plan.gpus} {plan.gpu} with {plan.tool}: a GPU needs "
-        f"{plan.memory_gb * HEADROOM:,.0f} GB and has {plan.capacity_gb:,.0f}, "
-        f"{plan.short_gb:,.0f} GB short"
-    )
-    if plan.gpus_needed:
-        return f"{message}; it fits {plan.gpus_needed}"
-    return f"{message}; no number of them up to 1,024 does"
 
 
 def rented(

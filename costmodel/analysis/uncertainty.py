@@ -9,12 +9,14 @@ from functools import cached_property
 import numpy as np
 
 from costmodel.analysis.compare import Comparison, bill_of, compare, result_of
+from costmodel.bill import Bill
 from costmodel.errors import ScenarioError, nearest
 from costmodel.months import Array
 from costmodel.prices.book import PriceBook
 from costmodel.quantities.distributions import Distribution, uniforms
 from costmodel.quantities.upkeep import MONTHS_PER_YEAR, drawn_events
-from costmodel.scenario import Scenario, book_for, numeric_inputs, replace_inputs
+from costmodel.scenario import Option, Scenario, book_for, numeric_inputs, plan, replace_inputs
+from costmodel.scenario.plan import Chances, Risk
 
 BLOCK = 2000  # draws computed at once
 QUARTILE, RENT_TAIL = (
@@ -22,7 +24,8 @@ QUARTILE, RENT_TAIL = (
     0.1,
 )  # what `low` and `high` of labour.csv and of gpu_rental.csv stand for
 CHANGES = "upkeep.requirement_changes_per_year"
-AT_RANDOM = "changes of requirements, at random"
+CHANGES_AT_RANDOM = "changes of requirements, at random"
+LIVES = 4  # models that are drawn one after the other: the first, and those that follow it
 
 
 @dataclass(frozen=True)
@@ -33,24 +36,23 @@ class Driver:
         name: Input of the scenario, or the price that it moves.
         distribution: What it may be; of a price, a factor on it.
         rows: Rows of the book whose price it moves; empty for an input of the scenario.
-        centre: Value for which the central case stands; None = the mean.
+        scaled: Whether it is a factor on something predicted, 1 on average.
     """
 
     name: str
     distribution: Distribution
     rows: frozenset[int] = frozenset()
-    centre: float | None = None
+    scaled: bool = False
 
     @property
     def middle(self) -> float:
         """Value in the central case; of a price, factor on it."""
-        mean = self.distribution.mean if self.centre is None else self.centre
-        return 1.0 if self.rows else mean
+        return 1.0 if self.rows or self.scaled else self.distribution.mean
 
     def drawn(self, share: Array) -> Array:
         """Return values of an input, or factors on a price, at shares of the outcomes."""
         values = self.distribution.quantile(share)
-        return values / self.distribution.mean if self.rows else values
+        return values / self.distribution.mean if self.rows or self.scaled else values
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +63,7 @@ class Chance:
         scenario: With means in place of ranges.
         book: The prices, own rates included.
         drivers: What is uncertain.
-        events: Whether things that come at a rate come at random.
+        events: Whether requirements change and models retire at random, not evenly at their rate.
         seed: Of the draws.
     """
 
@@ -77,19 +79,38 @@ class Chance:
         return compare(self.scenario, self.book)
 
     @cached_property
-    def by_chance(self) -> Driver | None:
-        """How often requirements change in a year, where that is left to chance."""
+    def risks(self) -> dict[str, Risk]:
+        """Models of the options that may retire at any time, by name."""
+        if not self.events:
+            return {}
+        found: dict[str, Risk] = {}
+        for name in self.central.bills:
+            option = self.scenario.option(name)
+            found |= {risk.name: risk for risk in plan(self.scenario, option, self.book).risks}
+        return found
+
+    @cached_property
+    def at_random(self) -> dict[str, float]:
+        """What comes at times nobody knows, and how often to expect it over the horizon."""
         rate = float(np.mean(self.scenario.upkeep.requirement_changes_per_year))
-        if not self.events or not rate:
-            return None
-        years = self.scenario.months / MONTHS_PER_YEAR
-        spread = {"mean": rate, "sd": float((rate / years) ** 0.5)}
-        return Driver(AT_RANDOM, Distribution("normal", spread, least=0.0), centre=rate)
+        found = {CHANGES_AT_RANDOM: rate * self.years} if self.events and rate else {}
+        return found | {name: float(risk.expected().sum()) for name, risk in self.risks.items()}
 
     @property
-    def everything(self) -> tuple[Driver, ...]:
-        """Drivers, and what is left to chance besides."""
-        return (*self.drivers, *filter(None, [self.by_chance]))
+    def labels(self) -> tuple[str, ...]:
+        """Names for people, in the order of `names`."""
+        retiring = {n: f"retirement of {r.provider}/{r.model}" for n, r in self.risks.items()}
+        return tuple(retiring.get(name, name) for name in self.names)
+
+    @property
+    def years(self) -> float:
+        """Length of the horizon. [year]"""
+        return self.scenario.months / MONTHS_PER_YEAR
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything that is not certain."""
+        return (*(driver.name for driver in self.drivers), *self.at_random)
 
     @cached_property
     def groups(self) -> list[list[int]]:
@@ -122,44 +143,49 @@ class Chance:
             raise ScenarioError(message)
         return np.asarray(np.linalg.cholesky(matrix + 1e-12 * np.eye(len(names))))
 
-    def shares(self, number: int) -> tuple[Array, Array]:
-        """Return where each draw lies among the outcomes of each driver, and of each month.
+    def shares(self, number: int) -> tuple[Array, Array, Array]:
+        """Return where each draw lies among the outcomes.
+
+        Args:
+            number: Draws.
 
         Returns:
-            Shares of the drivers, shape (number, drivers), and of the events of each month,
-            shape (number, months). [1]
+            Shares of the outcomes of each driver, shape (number, drivers); of the changes of each
+            month, shape (number, months); and of the lives of each model that may retire, and of
+            those that follow it, shape (number, risks x LIVES). [1]
         """
         months = self.scenario.months if self.events else 0
-        points = uniforms(number, len(self.drivers) + months, self.seed)
-        drivers = points[:, : len(self.drivers)]
+        sizes = (len(self.drivers), months, len(self.risks) * LIVES)
+        points = uniforms(number, sum(sizes), self.seed)
+        drivers, changes, lives = np.split(points, np.cumsum(sizes)[:-1], axis=1)
         if self.mixing is not None:
             from scipy.special import ndtr, ndtri
 
             drivers = np.asarray(ndtr(ndtri(drivers) @ self.mixing.T))
         for first, *others in self.groups:
             drivers[:, others] = drivers[:, [first]]
-        return drivers, points[:, len(self.drivers) :]
+        return drivers, changes, lives
 
-    def changes(self, per_year: Array, events: Array) -> Array:
-        """Return how often requirements change, as a rate in each month. [1/year], (S, T)"""
-        return MONTHS_PER_YEAR * drawn_events(per_year, events)
-
-    def put(self, values: Mapping[str, Array], events: Array | None = None) -> Scenario:
+    def put(self, values: Mapping[str, Array], per_year: Array | None = None) -> Scenario:
         """Return the scenario with values of its inputs, one scenario for each draw.
 
         Args:
             values: Input -> its values, shape (S,); prices are left out.
-            events: Shares of the outcomes for the events of each month, shape (S, T).
+            per_year: Rate at which requirements change in each month. [1/year], shape (S, T)
         """
         inputs = {d.name: values[d.name] for d in self.drivers if not d.rows}
-        inputs = {name: value for name, value in inputs.items() if not name.startswith("people.")}
         scenario = replace_inputs(self.scenario, inputs)
-        if events is not None and events.shape[-1]:
-            per_year = np.asarray(scenario.upkeep.requirement_changes_per_year, float)
-            scenario = replace_inputs(scenario, {CHANGES: self.changes(per_year, events)})
-        elif AT_RANDOM in values:
-            scenario = replace_inputs(scenario, {CHANGES: values[AT_RANDOM]})
-        return scenario
+        return scenario if per_year is None else replace_inputs(scenario, {CHANGES: per_year})
+
+    def moves(self, lives: Array) -> dict[str, Array]:
+        """Return the forced moves of each model that may retire. [1/month], shape (S, T)
+
+        Args:
+            lives: Shares of the outcomes of their lives, shape (S, risks x LIVES). [1]
+        """
+        parts = np.split(lives, max(len(self.risks), 1), axis=1)
+        pairs = zip(self.risks.items(), parts, strict=False)
+        return {name: risk.drawn(part) for (name, risk), part in pairs}
 
 
 def chance_of(
@@ -176,7 +202,7 @@ def chance_of(
         scenario: The scenario.
         book: The prices.
         bands: Whether labour and rented GPUs vary within the bands of their rows.
-        events: Whether requirements change at random, instead of evenly at their rate.
+        events: Whether requirements change and models retire at random, not evenly at their rate.
         seed: Of the draws.
 
     Raises:
@@ -197,7 +223,9 @@ def chance_of(
             raise ScenarioError(message)
         drivers.append(Driver(entry.name, entry.distribution))
     if bands:
-        drivers += [d for d in _bands(scenario, priced) if d.name not in stated]
+        bills = compare(scenario, priced).bills
+        known_bands = (*_bands(priced, bills), *_predicted(scenario, bills))
+        drivers += list({d.name: d for d in known_bands if d.name not in stated}.values())
     return Chance(scenario, priced, tuple(drivers), events, seed)
 
 
@@ -207,9 +235,9 @@ def _rows_of(book: PriceBook, table: str, sku: str) -> frozenset[int]:
     )
 
 
-def _bands(scenario: Scenario, book: PriceBook) -> Iterator[Driver]:
+def _bands(book: PriceBook, bills: Mapping[str, Bill]) -> Iterator[Driver]:
     """Yield the prices that bring bands of their own, of rows that some bill uses."""
-    used = {line.row for found in compare(scenario, book).bills.values() for line in found.lines}
+    used = {line.row for found in bills.values() for line in found.lines}
     seen: dict[str, Driver] = {}
     for k in sorted(used):
         row = book.rows[k]
@@ -235,6 +263,21 @@ def _bands(scenario: Scenario, book: PriceBook) -> Iterator[Driver]:
         rows |= before.rows if before else frozenset()
         seen[name] = Driver(name, before.distribution if before else found, rows)
     yield from seen.values()
+
+
+def _predicted(scenario: Scenario, bills: Mapping[str, Bill]) -> Iterator[Driver]:
+    """Yield the speeds of own GPUs that were predicted with a band."""
+    known = numeric_inputs(scenario)
+    for name, found in bills.items():
+        if not isinstance(scenario.option(name), Option):
+            continue  # a router has the hosts of its members
+        for line in found.lines:
+            for factor, (low, high) in line.quantity.spread.items():
+                # stages of one option have one host in common, or the first one is meant
+                at = f"option.{name}.host.{factor}"
+                if at in known and low < 1 < high:
+                    ends = {"low": low, "mode": 1.0, "high": high}
+                    yield Driver(at, Distribution("range", ends, RENT_TAIL, 0.01), scaled=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -306,84 +349,203 @@ def draws(chance: Chance, number: int, names: Sequence[str] = ()) -> Draws:
     wanted = [r.name for r in central.results if r.feasible and (not names or r.name in names)]
     for name in names:
         central.bill(name)
-    shares, events = chance.shares(number)
+    shares, changes, lives = chance.shares(number)
     values = {d.name: d.drawn(shares[:, k]) for k, d in enumerate(chance.drivers)}
+    per_year = _changes(chance, values, changes)
+    moves = chance.moves(lives)
     parts: dict[str, list[tuple[Array, Array]]] = {name: [] for name in wanted}
     for start in range(0, number, BLOCK):
-        stop = min(start + BLOCK, number)
-        block = {name: value[start:stop] for name, value in values.items()}
-        scenario = chance.put(block, events[start:stop] if chance.events else None)
+        block = slice(start, min(start + BLOCK, number))
+        here = _Block(
+            chance,
+            chance.put(
+                {name: value[block] for name, value in values.items()},
+                None if per_year is None else per_year[block],
+            ),
+            {row: values[d.name][block] for d in chance.drivers for row in d.rows},
+            Chances({name: times[block] for name, times in moves.items()}),
+            block.stop - block.start,
+        )
         for name in wanted:
-            parts[name].append(_costs(chance, scenario, name, block, stop - start, central))
+            parts[name].append(_costs(here, name))
+    if per_year is not None:
+        values[CHANGES_AT_RANDOM] = per_year.mean(axis=-1) * chance.years
+    values |= {name: times.sum(axis=-1) for name, times in moves.items()}
     costs = tuple(
         # one after the other, so that only one option lies in memory twice
         Costs(name, *(np.concatenate(each) for each in zip(*parts.pop(name), strict=True)))
         for name in wanted
     )
-    if chance.by_chance is not None:
-        stated = values.get(CHANGES, chance.scenario.upkeep.requirement_changes_per_year)
-        rate = np.asarray(stated, float).reshape(-1, 1)
-        values[AT_RANDOM] = chance.changes(rate, events).mean(axis=-1)
     eligible = tuple(r.name for r in central.ranked if r.name in wanted)
     return Draws(chance, values, costs, central, central.rated, eligible)
 
 
-def _costs(
-    chance: Chance,
-    scenario: Scenario,
-    name: str,
-    values: Mapping[str, Array],
-    number: int,
-    central: Comparison,
-) -> tuple[Array, Array]:
-    """Return cost by month and the figure that options are ranked by, for one block."""
-    found, needs = bill_of(scenario, scenario.option(name), chance.book)
-    factors = _factors(chance, values)
-    monthly = np.zeros((number, scenario.months))
+def _changes(chance: Chance, values: Mapping[str, Array], shares: Array) -> Array | None:
+    """Return the rate at which requirements change in each month, None if it is the stated one."""
+    if CHANGES_AT_RANDOM not in chance.at_random:
+        return None
+    stated = values.get(CHANGES, chance.scenario.upkeep.requirement_changes_per_year)
+    rate = np.asarray(stated, float).reshape(-1, 1)
+    return MONTHS_PER_YEAR * drawn_events(rate, shares)
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """Some draws of a scenario.
+
+    Attributes:
+        chance: What was drawn from.
+        scenario: With the drawn inputs.
+        factors: Row -> factor on its price, shape (S,)
+        chances: What came at random.
+        number: Draws.
+    """
+
+    chance: Chance
+    scenario: Scenario
+    factors: Mapping[int, Array]
+    chances: Chances
+    number: int
+
+
+def _costs(block: _Block, name: str) -> tuple[Array, Array]:
+    """Return cost by month and the figure that options are ranked by."""
+    chance, scenario = block.chance, block.scenario
+    option = scenario.option(name)
+    found, needs = bill_of(scenario, option, chance.book, block.chances)
+    monthly = np.zeros((block.number, scenario.months))
     for line in found.lines:
-        factor = factors.get(line.row)
+        factor = block.factors.get(line.row)
         monthly += line.cost if factor is None else line.cost * factor[:, np.newaxis]
-    result = result_of(scenario, scenario.option(name), found, needs, monthly.sum(axis=-1))
-    value = result.usd_per_success if central.rated else None
-    value = monthly.sum(axis=-1) if value is None else value
-    return monthly, np.broadcast_to(np.asarray(value, float), (number,))
-
-
-def _factors(chance: Chance, values: Mapping[str, Array]) -> dict[int, Array]:
-    """Return the factor on the price of each row that has one."""
-    return {row: values[d.name] for d in chance.drivers for row in d.rows}
+    total = monthly.sum(axis=-1)
+    result = result_of(scenario, option, found, needs, total)
+    value = result.usd_per_success if chance.central.rated else total
+    value = total if value is None else value
+    return monthly, np.broadcast_to(np.asarray(value, float), (block.number,))
 
 
 def one_at_a_time(drawn: Draws, low: float = 0.1, high: float = 0.9) -> dict[str, Array]:
-    """Return the total of each option with one driver at either end and the others at their mean.
+    """Return the total of each option with one thing at either end and the others at their mean.
 
     Args:
-        drawn: Draws; only what was drawn from matters.
+        drawn: Draws; what comes at random is as often as in them at either end.
         low: Share of the outcomes at the lower end. [1]
         high: Share at the upper end. [1]
 
     Returns:
-        Option -> totals. [US$], shape (drivers, 2)
+        Option -> totals, in the order of `Chance.names`. [US$], shape (names, 2)
     """
-    chance = drawn.chance
-    count = len(chance.everything)
+    chance, count = drawn.chance, len(drawn.chance.names)
     if not count:
         return {entry.name: np.zeros((0, 2)) for entry in drawn.costs}
     ends = np.array([low, high])
     partners = {k: group for group in chance.groups for k in group}
-    values = {}
-    for k, driver in enumerate(chance.everything):
+    values: dict[str, Array] = {}
+    for k, driver in enumerate(chance.drivers):
         column = np.full((count, 2), driver.middle)
         # what is one and the same chance moves together
         column[partners.get(k, [k])] = driver.drawn(ends)
         values[driver.name] = column.ravel()
-    scenario = chance.put(values)
+    for k, (name, expected) in enumerate(chance.at_random.items(), len(chance.drivers)):
+        column = np.full((count, 2), expected)
+        column[k] = np.quantile(drawn.values[name], ends)
+        values[name] = column.ravel()
+    changes = values.get(CHANGES_AT_RANDOM)
+    per_year = None if changes is None else changes[:, np.newaxis] / chance.years
+    moves = {}
+    for name, risk in chance.risks.items():
+        evenly = risk.expected()
+        moves[name] = values[name][:, np.newaxis] * evenly / max(float(evenly.sum()), 1e-12)
+    block = _Block(
+        chance,
+        chance.put(values, per_year),
+        {row: values[d.name] for d in chance.drivers for row in d.rows},
+        Chances(moves),
+        2 * count,
+    )
     return {
-        entry.name: _costs(chance, scenario, entry.name, values, 2 * count, drawn.central)[0]
-        .sum(axis=-1)
-        .reshape(count, 2)
+        entry.name: _costs(block, entry.name)[0].sum(axis=-1).reshape(count, 2)
         for entry in drawn.costs
     }
+
+
+@dataclass(frozen=True)
+class Band:
+    """Where two options cost the same, over the draws.
+
+    Attributes:
+        p10, p50, p90: Quantiles of the value, over the draws in which they meet.
+        share: Share of the draws in which they meet inside the range. [1]
+    """
+
+    p10: float
+    p50: float
+    p90: float
+    share: float
+
+
+STEPS, FAR = 41, 30.0  # points of an input around a crossing, and how far they reach
+
+
+def crossing_band(
+    chance: Chance,
+    over: str,
+    at: float,
+    names: tuple[str, str],
+    *,
+    low: float,
+    high: float,
+    number: int = 200,
+) -> Band | None:
+    """Return the spread of the value of an input at which two options cost the same.
+
+    Each draw is billed along the input; between two points costs are taken as straight lines.
+
+    Args:
+        chance: What is uncertain; the input itself is moved, not drawn.
+        over: The input, in full.
+        at: Where they cross in the central case.
+        names: The two options.
+        low: Beginning of the range.
+        high: End of the range.
+        number: Draws.
+
+    Returns:
+        The spread, None where the options never meet.
+    """
+    if low > 0:
+        points = np.geomspace(max(low, at / FAR), min(high, at * FAR), STEPS)
+    else:
+        points = np.linspace(low, high, STEPS)
+    shares, changes, lives = chance.shares(number)
+    values = {d.name: d.drawn(shares[:, k]) for k, d in enumerate(chance.drivers)}
+    per_year = _changes(chance, values, changes)
+    values = {name: np.repeat(value, STEPS) for name, value in values.items()}
+    moves = {name: np.repeat(m, STEPS, axis=0) for name, m in chance.moves(lives).items()}
+    scenario = chance.put(values, None if per_year is None else np.repeat(per_year, STEPS, axis=0))
+    block = _Block(
+        chance,
+        replace_inputs(scenario, {over: np.tile(points, number)}),
+        {row: values[d.name] for d in chance.drivers for row in d.rows},
+        Chances(moves),
+        number * STEPS,
+    )
+    first, second = (_costs(block, name)[1].reshape(number, STEPS) for name in names)
+    with np.errstate(invalid="ignore"):
+        gap = first - second
+    turns = (gap[:, :-1] * gap[:, 1:] <= 0) & np.isfinite(gap[:, :-1]) & np.isfinite(gap[:, 1:])
+    if not turns.any():
+        return None
+    width = gap[:, 1:] - gap[:, :-1]
+    inside = np.where(width != 0, -gap[:, :-1] / np.where(width != 0, width, 1.0), 0.0)
+    found = points[:-1] + inside * np.diff(points)
+    # of several, the one nearest to the central case
+    distance = np.where(turns, np.abs(np.log(np.maximum(found, 1e-300) / at)), np.inf)
+    nearest_one = distance.argmin(axis=1)
+    meets = turns.any(axis=1)
+    met = found[np.arange(number), nearest_one][meets]
+    low_end, middle, high_end = np.quantile(met, (0.1, 0.5, 0.9)).tolist()
+    return Band(low_end, middle, high_end, float(meets.mean()))
 
 
 def explained(values: Array, outcome: Array) -> float:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -55,12 +55,14 @@ class Validation:
         measured: Name of the measured column.
         skipped: Line and reason of each row that could not be predicted.
         warnings: Models that had retired on the day of a row, whose last price was taken.
+        tested: Errors of the coefficients when rows were left out of their fit.
     """
 
     frame: pd.DataFrame
     measured: str
     skipped: tuple[tuple[int, str], ...]
     warnings: tuple[str, ...] = ()
+    tested: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def ratios(self) -> Array:
@@ -84,6 +86,7 @@ class Validation:
             else None,
             "share_under_predicted": float(np.mean(ratio < 1.0)) if ratio.size else None,
             "warnings": list(self.warnings),
+            **({"cross_validated": dict(self.tested)} if self.tested else {}),
         }
 
 
@@ -251,7 +254,11 @@ class _Rows(NamedTuple):
 
 
 def _compared(
-    cases: pd.DataFrame, found: Cases | _Rows, predicted: Array, measured: str
+    cases: pd.DataFrame,
+    found: Cases | _Rows,
+    predicted: Array,
+    measured: str,
+    tested: Mapping[str, Mapping[str, float]],
 ) -> Validation:
     """Put predictions beside the measurements of the same rows."""
     every = np.full(len(cases), np.nan)
@@ -260,7 +267,8 @@ def _compared(
     ratio = np.where(known, every / np.where(known, found.measured, 1.0), np.nan)
     blank = int(np.sum(~known[found.rows]))
     said = (f"{blank} rows have a prediction but no {measured} to compare with",) if blank else ()
-    return Validation(cases.assign(predicted=every, ratio=ratio), measured, found.skipped, said)
+    frame = cases.assign(predicted=every, ratio=ratio)
+    return Validation(frame, measured, found.skipped, said, tested)
 
 
 def validate_training(cases: pd.DataFrame, specs: Specs, source: str = "cases") -> Validation:
@@ -278,7 +286,7 @@ def validate_training(cases: pd.DataFrame, specs: Specs, source: str = "cases") 
     _needs(cases, "tok_s_total", source)
     found = training_cases(cases, specs, "tok_s_total", source)
     speed = tokens_per_second(found.runs, specs.coefficients("training"))
-    return _compared(cases, found, speed, "tok_s_total")
+    return _compared(cases, found, speed, "tok_s_total", specs.tested("training"))
 
 
 def validate_memory(cases: pd.DataFrame, specs: Specs, source: str = "cases") -> Validation:
@@ -295,7 +303,8 @@ def validate_memory(cases: pd.DataFrame, specs: Specs, source: str = "cases") ->
     """
     _needs(cases, "peak_mem_gb", source)
     found = training_cases(cases, specs, "peak_mem_gb", source)
-    return _compared(cases, found, peak_gb(found.runs, specs.coefficients("memory")), "peak_mem_gb")
+    peak = peak_gb(found.runs, specs.coefficients("memory"))
+    return _compared(cases, found, peak, "peak_mem_gb", specs.tested("memory"))
 
 
 def validate_serving(cases: pd.DataFrame, specs: Specs, source: str = "cases") -> Validation:
@@ -320,7 +329,8 @@ def validate_serving(cases: pd.DataFrame, specs: Specs, source: str = "cases") -
     values, _ = numbers(texts(cases, measured))
     skipped = tuple((lines[k], reason) for k, reason in piece.reasons)
     found = _Rows(piece.rows, values, skipped)
-    return _compared(cases, found, speed.output_tokens_per_second, measured)
+    predicted = speed.output_tokens_per_second
+    return _compared(cases, found, predicted, measured, specs.tested("serving"))
 
 
 def _needs(cases: pd.DataFrame, name: str, source: str) -> None:

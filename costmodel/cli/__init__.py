@@ -7,12 +7,40 @@ from collections.abc import Sequence
 
 import typer
 
-from costmodel.cli import budget, lab, own, rates, report, scenarios, serving, tables, tokens
+from costmodel.cli import (
+    budget,
+    calendar,
+    decisions,
+    lab,
+    lives,
+    own,
+    rates,
+    report,
+    scenarios,
+    serving,
+    tables,
+    tokens,
+)
 from costmodel.cli.shell import BAD_INPUT, ClickError, app
 from costmodel.errors import CostModelError
 
 # each module registers its commands
-COMMANDS = (scenarios, budget, report, rates, tokens, tables, own, serving, lab)
+COMMANDS = (
+    *(
+        scenarios,
+        decisions,
+        budget,
+        report,
+        calendar,
+        rates,
+        tokens,
+        tables,
+        own,
+        serving,
+        lives,
+        lab,
+    ),
+)
 
 
 # commands of two words whose first is a command of its own

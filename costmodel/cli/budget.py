@@ -41,7 +41,8 @@ def budget(
         bool, typer.Option("--bands/--no-bands", help="Labour and rents vary within their rows.")
     ] = True,
     events: Annotated[  # noqa: FBT002
-        bool, typer.Option("--events/--no-events", help="Requirements change at random.")
+        bool,
+        typer.Option("--events/--no-events", help="Changes and retirements come at random."),
     ] = True,
     json_: Json = False,  # noqa: FBT002
     prices: Prices = None,

@@ -37,6 +37,13 @@ app.add_typer(fit_app, name="fit")
 Rows = Annotated[
     Path | None, typer.Option("--rows", help="Write the input with predicted and ratio.")
 ]
+ERRORS = {
+    "": "left",
+    "Median absolute percentage error": "right",
+    "Within 25 %": "right",
+    "Within 2x": "right",
+    "Predicted too low": "right",
+}
 CasesFile = Annotated[Path, typer.Argument(metavar="FILE.csv")]
 
 
@@ -83,6 +90,7 @@ def run_validation(
 ) -> None:
     """Predict, compare with measurements, print the summary and write the rows."""
     from costmodel.analysis import validate
+    from costmodel.analysis.fit import MEASURES
 
     result = check(validate.read_cases(file), specifications(prices), file.name)
     if rows is not None:
@@ -93,13 +101,15 @@ def run_validation(
         return
     console = terminal()
     console.print(f"{found['n']} of {found['rows']} rows compared with {result.measured}")
+    rows_of = {"fitted": "the rows of the fit itself"}
+    table = []
     if found["n"]:
-        console.print(
-            f"median absolute percentage error {found['median_absolute_percentage_error']:.1%}, "
-            f"within 25 % {found['share_within_25_percent']:.1%}, "
-            f"within 2x {found['share_within_2x']:.1%}, "
-            f"predicted too low {found['share_under_predicted']:.1%}"
-        )
+        table.append([f"the rows of {file.name}", *_shares(found)])
+    for test, errors in result.tested.items():
+        what = rows_of.get(test, test.replace("left_out_by_", "rows left out by "))
+        shares = [f"{errors[name]:.1%}" if name in errors else "" for name in MEASURES]
+        table.append([f"of the coefficients: {what}", *shares])
+    console.print(grid(ERRORS, table))
     for text in found["warnings"]:
         console.print(f"Warning: {text}")
     for item in found["skipped"]:
@@ -151,14 +161,12 @@ def _fit(
     console = terminal()
     console.print(f"{model}: {problem.measured.size} rows of {file.name}")
     shown = found.as_dict()
-    columns = {"": "left", "Median error": "right", "Within 25 %": "right", "Within 2x": "right"}
-    columns |= {"Too low": "right"}
     named = {
         "fit": "the rows it was fitted on",
         "left_out_by_source": "left out with their source",
         "left_out_by_model": "left out with their model",
     }
-    console.print(grid(columns, [[text, *_shares(shown[name])] for name, text in named.items()]))
+    console.print(grid(ERRORS, [[text, *_shares(shown[name])] for name, text in named.items()]))
     table = [
         [row["name"], row["value"], row["unit"], str(row["n"]), row["note"]]
         for row in rows
@@ -199,8 +207,8 @@ def train(
     as_json: bool,
 ) -> None:
     """Print what training on own GPUs takes and costs in rent; without a GPU, on all of them."""
-    from costmodel.analysis.renting import does_not_fit, rented
-    from costmodel.plans.training import Job, nearest_measured, plan_on
+    from costmodel.analysis.renting import rented
+    from costmodel.plans.training import Job, does_not_fit, nearest_measured, plan_on
     from costmodel.prices.specs import Specs
 
     book = price_book(prices)

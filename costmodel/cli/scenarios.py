@@ -74,6 +74,8 @@ def _print_comparison(result: Comparison) -> None:
     wide = console.width >= WIDE
     columns = {"Option": "left"} | ({"Provider": "left", "Model": "left"} if wide else {})
     columns |= {"Total": "right"}
+    if scenario.discount_rate is not None:
+        columns |= {"Discounted": "right"}
     columns |= {"Build": "right", "Serve": "right", "Upkeep": "right"} if wide else {}
     if any(option["damage_usd"] for option in options):
         columns |= {"Damage": "right"}
@@ -135,6 +137,7 @@ def _cells(option: Mapping[str, Any]) -> dict[str, str]:
         "Provider": option["provider"],
         "Model": option["model"],
         "Total": total(option["total_usd"]) or "no",
+        "Discounted": total(option["discounted_usd"]),
         "Build": total(phases.get("build")),
         "Serve": total(phases.get("serve")),
         "Upkeep": total(phases.get("upkeep")),

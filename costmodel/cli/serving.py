@@ -171,18 +171,11 @@ def serve(
     if compare is not None:
         hosted = self_hosting.hosted_usd_per_mtok(compare, model, options)
     if gpu is None:
-        _choose(self_hosting.every_gpu(model, options), model, as_json=json_)
+        _choose(self_hosting.every_gpu(model, options), model, hosted, as_json=json_)
         return
     found = costs.plan_serving(model, gpu, **options)
     if json_:
-        shown = found.as_dict()
-        if hosted is not None:
-            even = found.break_even_mtok(hosted)
-            shown |= {
-                "hosted_usd_per_mtok": hosted,
-                "break_even_mtok_per_month": even if math.isfinite(even) else None,
-            }
-        print_json(shown)
+        print_json(_with_even(found, hosted))
         return
     _show(found, hosted)
 
@@ -216,9 +209,11 @@ def _show(found: ServingPlan, hosted: float | None) -> None:
         console.print(grid(heads, rows))
         console.print(f"${found.usd_per_month:,.0f} a month; {found.priced_by} {found.source}")
     if hosted is not None:
-        even = found.break_even_mtok(hosted)
-        said = f"{even:,.0f} Mtok a month" if math.isfinite(even) else "never: dearer when full"
-        console.print(f"break-even with a hosted ${hosted:,.3f} per Mtok: {said}")
+        load = _mtok(found)
+        console.print(
+            f"hosted, the same {load:,.0f} Mtok a month cost ${hosted:,.3f} per Mtok, "
+            f"${hosted * load:,.0f}; own GPUs break even {_even(found, hosted)}"
+        )
     for near in found.nearest:
         console.print(
             f"measured near: {near.model} on {near.n_gpus} x {near.gpu}, {near.engine}, "
@@ -232,14 +227,44 @@ def _show(found: ServingPlan, hosted: float | None) -> None:
         console.print(f"Assumed: {text}")
 
 
-def _choose(found: Choice, model: str, *, as_json: bool) -> None:
+def _mtok(found: ServingPlan) -> float:
+    """Return the tokens of a month, prompt and answer. [Mtok]"""
+    from costmodel.quantities import load as loads
+
+    load = found.load
+    seconds = loads.HOURS_PER_WEEK * loads.WEEKS_PER_MONTH * loads.SECONDS_PER_HOUR
+    return load.requests_per_second * (load.input_tokens + load.output_tokens) * seconds / 1e6
+
+
+def _even(found: ServingPlan, hosted: float) -> str:
+    even = found.break_even_mtok(hosted)
+    return (
+        f"at {even:,.0f} Mtok a month"
+        if math.isfinite(even)
+        else "never: they are dearer when full"
+    )
+
+
+def _with_even(found: ServingPlan, hosted: float | None) -> dict[str, Any]:
+    if hosted is None:
+        return found.as_dict()
+    even = found.break_even_mtok(hosted)
+    return found.as_dict() | {
+        "hosted_usd_per_mtok": hosted,
+        "break_even_mtok_per_month": even if math.isfinite(even) else None,
+    }
+
+
+def _choose(found: Choice, model: str, hosted: float | None, *, as_json: bool) -> None:
     """Show the plans on all GPUs for rent, cheapest first."""
     if as_json:
-        print_json({"plans": [p.as_dict() for p in found.plans], "refused": found.refused})
+        plans = [_with_even(p, hosted) for p in found.plans]
+        print_json({"plans": plans, "refused": found.refused})
         return
     console = terminal()
     heads = {"GPU": "left", "Precision": "left", "GPUs": "right", "Tokens/s": "right"}
     heads |= {"80 % band": "right", "Use": "right", "US$/month": "right", "US$/Mtok": "right"}
+    heads |= {"Break even": "left"} if hosted is not None else {}
     heads |= {"Rented from": "left", "": "left"}
     rows = [
         [
@@ -251,11 +276,18 @@ def _choose(found: Choice, model: str, *, as_json: bool) -> None:
             f"{p.utilisation:.0%}",
             f"${p.usd_per_month:,.0f}",
             f"${p.usd_per_mtok:,.3f}",
+            *([_even(p, hosted).partition(" a month")[0].partition(":")[0]] if hosted else []),
             p.priced_by.partition(",")[0],
             "low confidence" if p.doubts else "",
         ]
         for p in found.plans
     ]
     console.print(grid(heads, rows, f"{model}, cheapest first"))
+    if hosted is not None and found.plans:
+        load = _mtok(found.plans[0])
+        console.print(
+            f"hosted, the same {load:,.0f} Mtok a month cost ${hosted:,.3f} per Mtok, "
+            f"${hosted * load:,.0f}"
+        )
     for name, reason in found.refused.items():
         console.print(f"not {name}: {reason}")

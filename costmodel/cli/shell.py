@@ -200,7 +200,7 @@ def write_text(path: Path, text: str) -> None:
         raise DataError(message)
     part = path.with_name(f"{path.name}.part")
     try:
-        part.write_text(text, "utf-8")
+        part.write_text(text, "utf-8", newline="")
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
+    from costmodel.analysis.breakeven import BreakEven, PhaseMap
+
 PLOT_PX, MAP_PX = 380, 330
+UNREACHED = 1e30  # [US$]
+NOBODY = "no option"
+MOST_POINTS = 101
+WIDE_RANGE = 8  # ratio of the ends above which a scale is logarithmic
 TIE = 1e-9  # difference of logarithms that is none
 CLOSE = 0.15  # a lead so small that quality or risk should decide
 SMALLEST = 0.015  # share of the map from which on a region is named
@@ -51,6 +57,8 @@ def crossings(frame: pd.DataFrame) -> list[Crossing]:
         frame: Columns option, x (> 0) and p50 (> 0); every option has the same x.
     """
     costs = frame.pivot_table(index="x", columns="option", values="p50", sort=False).sort_index()
+    # what cannot be had is dearer than anything
+    costs = costs[costs.index > 0].fillna(UNREACHED)
     x, usd = np.log(costs.index.to_numpy(float)), np.log(costs.to_numpy(float))
     names = list(costs.columns)
     found: list[Crossing] = []
@@ -77,37 +85,129 @@ def crossings(frame: pd.DataFrame) -> list[Crossing]:
     return found
 
 
+def swept(found: BreakEven) -> pd.DataFrame:
+    """Return the sweep of a break-even as `break_even` draws it, thinned out.
+
+    Args:
+        found: What `analysis.breakeven.breakeven` returns.
+    """
+    import pandas as pd
+
+    thin = np.unique(np.linspace(0, found.costs.shape[1] - 1, MOST_POINTS).astype(int))
+    return pd.DataFrame(
+        [
+            {"option": name, "x": float(found.values[k]), "p50": float(costs[k])}
+            for name, costs in zip(found.options, found.costs, strict=True)
+            for k in thin
+            if np.isfinite(costs[k])
+        ],
+        columns=["option", "x", "p50"],
+    )
+
+
+def cells(found: PhaseMap) -> pd.DataFrame:
+    """Return a map over two inputs as `phase_map` draws it.
+
+    Args:
+        found: What `analysis.breakeven.phase_map` returns.
+    """
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {
+                "x": float(x),
+                "y": float(y),
+                "best": found.options[found.winners[j, k]] if found.winners[j, k] >= 0 else NOBODY,
+                "lead": float(found.next_usd[j, k] / found.usd[j, k] - 1)
+                if np.isfinite(found.next_usd[j, k]) and found.usd[j, k] > 0
+                else 1.0,
+            }
+            for j, y in enumerate(found.ys)
+            for k, x in enumerate(found.xs)
+        ]
+    )
+
+
+def crossed(found: BreakEven) -> list[Crossing]:
+    """Return the crossings of a break-even as `break_even` draws them.
+
+    Args:
+        found: What `analysis.breakeven.breakeven` returns.
+    """
+    return [
+        Crossing(cross.at, cross.usd, cross.before or NOBODY, cross.after or NOBODY)
+        for cross in found.crossings
+    ]
+
+
+class _Scale(NamedTuple):
+    """An axis: logarithmic where its values lie far apart."""
+
+    log: bool
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: npt.ArrayLike) -> _Scale:
+        """Choose the scale for some values."""
+        array = np.asarray(values, float)
+        low, high = float(array.min()), float(array.max())
+        if low > 0 and high / low > WIDE_RANGE:
+            return cls(log=True, low=math.log10(low), high=math.log10(high))
+        return cls(log=False, low=low, high=high)
+
+    def at(self, value: Numeric) -> Floats:
+        """Return where a value stands on the axis."""
+        return np.log10(value) if self.log else np.asarray(value, float)
+
+    def share(self, value: Numeric) -> Floats:
+        """Return where a value stands between the ends. [1]"""
+        return (self.at(value) - self.low) / ((self.high - self.low) or 1.0)
+
+    def ticks(self) -> dict[str, Any]:
+        """Return the ticks of an axis on which `at` gives the places."""
+        if not self.log:
+            return {}
+        decades = range(math.floor(self.low), math.ceil(self.high) + 1)
+        return {"tickvals": list(decades), "ticktext": [tally(10.0**k) for k in decades]}
+
+
 def break_even(
     frame: pd.DataFrame,
     *,
     months: int,
     here: float | None = None,
     unit: str = "requests per month",
+    cost: str = "Total cost",
+    found: Sequence[Crossing] | None = None,
     looks: Mapping[Hashable, tuple[Ink, str]] | None = None,
 ) -> go.Figure:
     """Draw what each option costs over the volume, and where the cheapest one changes.
 
     Args:
         frame: One row for each option and volume, every option at the same volumes, in the order
-            of the scenario. Columns: option (name), x (volume, > 0), p50 (total over the horizon,
-            the median or the expectation [US$]); p10 and p90 draw a band [US$]; source (text)
-            is shown when pointed at.
+            of the scenario. Columns: option (name), x (volume), p50 (total over the horizon,
+            the median or the expectation, > 0 [US$]); p10 and p90 draw a band [US$]; source (text)
+            is shown when pointed at. `swept` makes it.
         months: Length of the horizon. [month]
         here: Volume of the scenario.
         unit: What x counts.
+        cost: What p50 is.
+        found: Where the cheapest changes, from `crossed`; None = worked out from the lines.
         looks: Option -> ink and dash; None = in the order of the frame.
     """
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    frame = frame[(frame["x"] > 0) & (frame["p50"] > 0)]
+    frame = frame[frame["p50"] > 0]
     names = list(dict.fromkeys(frame["option"]))
     if not names:
         return style.dress(figure, "No option can be had over the whole horizon", [], plot_px=40)
     looks = style.option_looks(names) if looks is None else looks
     banded = {"p10", "p90"} <= set(frame.columns)
-    found = crossings(frame)
-    x = np.unique(frame["x"].to_numpy(float))
+    found = list(crossings(frame) if found is None else found)
+    scale = _Scale.of(frame["x"])
     costs = frame.pivot_table(index="x", columns="option", values="p50", sort=False).sort_index()
     ever: set[Hashable] = set(costs.idxmin(axis=1).tolist())
     columns = ["p10", "p50", "p90"] if banded else ["p50"]
@@ -123,12 +223,11 @@ def break_even(
         end = (math.log10(float(rows["p50"].iloc[-1])) - low) / (high - low)
         labels.append(Label(text, end, ink.text))
     style.end_labels(figure, labels, PLOT_PX)
-    span = (math.log10(x[0]), math.log10(x[-1]))
-    _name_crossings(figure, found, span, (low, high), costs)
+    _name_crossings(figure, found, scale, (low, high), costs)
     if here is not None:
         figure.add_vline(x=here, line={"color": style.QUIET, "dash": "dot", "width": 1})
         figure.add_annotation(
-            x=math.log10(here),
+            x=float(scale.at(here)),
             y=0,
             yref="y domain",
             text=f"you: {tally(here)}",
@@ -138,13 +237,18 @@ def break_even(
             xshift=5,
             font={"size": style.LABEL_SIZE},
         )
-    note = f"Total cost over {months} months, both scales logarithmic · thick = cheapest somewhere"
+    note = f"{cost} over {months} months, logarithmic · thick = cheapest somewhere"
     note += " · line = median, band = P10 to P90" if banded else ""
     right = 24 + int(min(NAME_LETTERS, max(len(str(n)) for n in names)) * style.LETTER_PX)
     style.dress(figure, _finding(found, names, ever, here), [note], plot_px=PLOT_PX,
                 right=right, bottom=58)  # fmt: skip
     return figure.update_layout(
-        xaxis={"type": "log", "range": list(span), "dtick": 1, "title": {"text": unit}},
+        xaxis={
+            "type": "log" if scale.log else "linear",
+            "range": [scale.low, scale.high],
+            "dtick": 1 if scale.log else None,
+            "title": {"text": unit},
+        },
         yaxis={
             "type": "log",
             "range": [low, high],
@@ -196,7 +300,7 @@ def _line(
 def _name_crossings(
     figure: go.Figure,
     found: list[Crossing],
-    span: tuple[float, float],
+    scale: _Scale,
     heights: tuple[float, float],
     costs: pd.DataFrame,
 ) -> None:
@@ -205,7 +309,7 @@ def _name_crossings(
         return
 
     def pixels(x: Numeric, usd: Numeric) -> tuple[Floats, Floats]:
-        across = (np.log10(x) - span[0]) / (span[1] - span[0]) * style.NARROW_PX
+        across = scale.share(x) * style.NARROW_PX
         up = (np.log10(usd) - heights[0]) / (heights[1] - heights[0]) * PLOT_PX
         return np.asarray(across), np.asarray(up)
 
@@ -239,7 +343,7 @@ def _name_crossings(
             if free and not any(box.meets(other) for other in taken):
                 taken.append(box)
                 figure.add_annotation(
-                    x=math.log10(cross.x),
+                    x=float(scale.at(cross.x)),
                     y=math.log10(cross.usd),
                     text=f"<b>{tally(cross.x)}</b><br>{said(names)}",
                     ax=middle - px,
@@ -295,9 +399,8 @@ def phase_map(
     """Draw which option is cheapest where, paler where the lead is small.
 
     Args:
-        frame: One row for each place of a grid. Columns: x (> 0, drawn on a logarithmic scale), y,
-            best (name of the cheapest option), lead (what the next one costs more, as a share of
-            the cheapest [1]).
+        frame: One row for each place of a grid. Columns: x, y, best (name of the cheapest option),
+            lead (what the next one costs more, as a share of the cheapest [1]). `cells` makes it.
         x_words: What x counts.
         y_words: What y counts.
         months: Length of the horizon. [month]
@@ -308,11 +411,12 @@ def phase_map(
 
     names = list(dict.fromkeys(frame["best"]))
     looks = style.option_looks(names) if looks is None else looks
-    codes = frame.assign(code=[names.index(name) for name in frame["best"]])
-    best = codes.pivot_table(index="y", columns="x", values="code").sort_index()
+    numbered = frame.assign(code=[names.index(name) for name in frame["best"]])
+    best = numbered.pivot_table(index="y", columns="x", values="code").sort_index()
     lead = frame.pivot_table(index="y", columns="x", values="lead").sort_index()
-    cells, leads = best.to_numpy().astype(np.uint8), lead.to_numpy(float)
+    codes, leads = best.to_numpy().astype(np.uint8), lead.to_numpy(float)
     x, y = best.columns.to_numpy(float), best.index.to_numpy(float)
+    across, up = _Scale.of(x), _Scale.of(y)
     colours = [
         colour
         for name in names
@@ -329,39 +433,36 @@ def phase_map(
     ]
     figure = go.Figure()
     figure.add_heatmap(
-        x=np.log10(x).astype(np.float32),
-        y=y.astype(np.float32),
-        z=(cells * 2 + (leads < CLOSE)).astype(np.uint8),
+        x=across.at(x).astype(np.float32),
+        y=up.at(y).astype(np.float32),
+        z=(codes * 2 + (leads < CLOSE)).astype(np.uint8),
         zmin=-0.5,
         zmax=len(colours) - 0.5,
         colorscale=scale,
         showscale=False,
         hoverinfo="skip",
     )
-    _tell(figure, (x, y, cells, leads), names, (x_words, y_words))
-    marks = []
+    _tell(figure, (x, y, codes, leads), names, (x_words, y_words))
     if here is not None:
-        marks.append((math.log10(here[0]), here[1]))
-        _you(figure, marks[0])
-    _name_regions(figure, (x, y, cells), names, marks)
+        _you(figure, (float(across.at(here[0])), float(up.at(here[1]))))
+    _name_regions(figure, (x, y, codes), names, here)
     note = (
         f"Cheapest option over {months} months · paler = lead over the next one under {CLOSE:.0%}"
     )
     note += ", so quality or risk should decide"
-    style.dress(figure, _map_finding(names, (x, y, cells, leads), here), [note],
+    style.dress(figure, _map_finding(names, (x, y, codes, leads), here), [note],
                 plot_px=MAP_PX, bottom=58)  # fmt: skip
-    ticks = range(math.floor(math.log10(x[0])), math.ceil(math.log10(x[-1])) + 1)
     return figure.update_layout(
         xaxis={
-            "range": [math.log10(x[0]), math.log10(x[-1])],
-            "tickvals": list(ticks),
-            "ticktext": [tally(10.0**k) for k in ticks],
+            "range": [across.low, across.high],
             "title": {"text": x_words},
+            **across.ticks(),
             "showgrid": False,
         },
         yaxis={
-            "range": [float(y[0]), float(y[-1])],
+            "range": [up.low, up.high],
             "title": {"text": y_words},
+            **up.ticks(),
             "automargin": True,
             "showgrid": False,
         },
@@ -380,8 +481,8 @@ def _tell(
     rows = np.unique(np.linspace(0, len(y) - 1, MOST_HOVERS).astype(int))
     places = [(j, k) for j in rows for k in columns]
     figure.add_scatter(
-        x=[round(math.log10(x[k]), 3) for _, k in places],
-        y=[float(f"{y[j]:.4g}") for j, _ in places],
+        x=[round(float(_Scale.of(x).at(x[k])), 3) for _, k in places],
+        y=[round(float(_Scale.of(y).at(y[j])), 4) for j, _ in places],
         mode="markers",
         marker={"size": 16, "opacity": 0},
         customdata=[
@@ -420,19 +521,17 @@ def _name_regions(
     figure: go.Figure,
     grid: tuple[Floats, Floats, npt.NDArray[np.uint8]],
     names: list[Hashable],
-    marks: list[tuple[float, float]],
+    here: tuple[float, float] | None,
 ) -> None:
     """Write the name of each region of some size inside it, largest first, none over another."""
     x, y, cells = grid
     wide, tall = style.NARROW_PX / max(len(x) - 1, 1), MAP_PX / max(len(y) - 1, 1)
-    low, high = np.log10(x[0]), np.log10(x[-1])
-    taken = [
-        Box(px - 10, py - 10, px + 100, py + 10)
-        for px, py in (
-            ((a - low) / (high - low) * style.NARROW_PX, (b - y[0]) / (y[-1] - y[0]) * MAP_PX)
-            for a, b in marks
-        )
-    ]
+    across, up = _Scale.of(x), _Scale.of(y)
+    taken: list[Box] = []
+    if here is not None:
+        px = float(across.share(here[0])) * style.NARROW_PX
+        py = float(up.share(here[1])) * MAP_PX
+        taken.append(Box(px - 10, py - 10, px + 100, py + 10))
     sizes = np.bincount(cells.ravel(), minlength=len(names))
     for code in np.argsort(-sizes):
         if sizes[code] < cells.size * SMALLEST:
@@ -450,8 +549,8 @@ def _name_regions(
             if inside and not any(box.meets(other) for other in taken):
                 taken.append(box)
                 figure.add_annotation(
-                    x=float(np.log10(x[columns[k]])),
-                    y=float(y[rows[k]]),
+                    x=float(across.at(x[columns[k]])),
+                    y=float(up.at(y[rows[k]])),
                     text=f"<b>{said(text)}</b>",
                     showarrow=False,
                     bgcolor=style.alpha(style.HOVER, 0.8),
@@ -471,8 +570,8 @@ def _map_finding(
         largest = int(np.bincount(cells.ravel()).argmax())
         share = float(np.mean(cells == largest))
         return f"{names[largest]} is cheapest in {share:.0%} of the cases shown"
-    j = int(np.abs(y - here[1]).argmin())
-    k = int(np.abs(np.log(x) - math.log(here[0])).argmin())
+    j = int(np.abs(_Scale.of(y).share(y) - _Scale.of(y).share(here[1])).argmin())
+    k = int(np.abs(_Scale.of(x).share(x) - _Scale.of(x).share(here[0])).argmin())
     name, lead = names[cells[j, k]], leads[j, k]
     if lead < CLOSE:
         return f"{name} is cheapest where you are, but its lead is only {lead:.0%}"

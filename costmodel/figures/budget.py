@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from costmodel.analysis.uncertainty import AT_RANDOM
+from costmodel.analysis.uncertainty import CHANGES_AT_RANDOM
 from costmodel.analysis.wording import brief, money, tally
 from costmodel.figures import style
 from costmodel.figures.style import Ink, Label, said
@@ -25,6 +25,7 @@ LANES = {
     "stops tuning": "Tuning closes",
     "stops answering": "Model ends",
     "retire": "Model ends",
+    "replaced": "Model ends",
     "requirements change": "Requirements change",
     "labels have aged": "Labels have aged",
     "price": "Price changes",
@@ -266,8 +267,10 @@ def input_words(name: str) -> str:
     >>> input_words("workload.requests"), input_words("upkeep.requirement_changes_per_year")
     ('Requests per month', 'Requirement changes per year')
     """
-    if name == AT_RANDOM:
+    if name == CHANGES_AT_RANDOM:
         return "How often requirements change"
+    if _at_random(name):
+        return name[:1].upper() + name[1:]
     table, _, rest = name.partition(".")
     last = name.rpartition(".")[2]
     words = last.replace("_", " ")
@@ -282,6 +285,11 @@ def input_words(name: str) -> str:
     if table == "approach" and ".parts." not in name:
         words = f"{words} of {rest.partition('.')[0]}"
     return (words[:1].upper() + words[1:]).replace(" ml ", " ML ")
+
+
+def _at_random(name: str) -> bool:
+    """Return whether a driver comes at random: its name is words, not the way to an input."""
+    return " " in name and "." not in name.partition(" ")[0]
 
 
 def tornado(found: Mapping[str, Any], name: str, *, bill: pd.DataFrame | None = None) -> go.Figure:
@@ -359,6 +367,8 @@ def _between(driver: Mapping[str, Any]) -> str:
     low, high = driver["low"], driver["high"]
     if driver["factor"]:
         return f"{low - 1:+.0%} to {high - 1:+.0%}".replace("-", "−")  # noqa: RUF001
+    if _at_random(driver["name"]):
+        return f"{low:.0f} to {high:.0f} times"
     return f"{tally(low)} to {tally(high)}"
 
 

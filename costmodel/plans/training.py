@@ -28,7 +28,7 @@ MORE_GPUS = (16, 32, 64, 128, 256, 512, 1024)
 MICRO_BATCHES = (1, 2, 4, 8, 16)
 WAYS = (1, 2, 4, 8)  # of tensor and pipeline parallelism
 USABLE = 1.05  # 10^9 byte per GB on the label (which counts 2^30), without what the driver takes
-HEADROOM = 1.12  # of the predicted peak that must be free
+HEADROOM = 1.08  # of the predicted peak that must be free
 BATCH = 32  # sequences of a step, where one micro-batch of all GPUs is not more
 # accelerators on which none of the stacks runs
 OTHER_SOFTWARE = ("tpu", "trainium", "inferentia", "rubin", "cdna5")
@@ -93,6 +93,18 @@ class TrainingPlan:
     def short_gb(self) -> float:
         """Memory missing on each GPU, 0 if it fits. [GB]"""
         return 0.0 if self.fits else max(self.memory_gb * HEADROOM - self.capacity_gb, 0.0)
+
+
+def does_not_fit(plan: TrainingPlan) -> str:
+    """Say what is missing, and how many GPUs would do."""
+    message = (
+        f"{plan.model} does not fit {plan.gpus} {plan.gpu} with {plan.tool}: a GPU needs "
+        f"{plan.memory_gb * HEADROOM:,.0f} GB and has {plan.capacity_gb:,.0f}, "
+        f"{plan.short_gb:,.0f} GB short"
+    )
+    if plan.gpus_needed:
+        return f"{message}; it fits {plan.gpus_needed}"
+    return f"{message}; no number of them up to 1,024 does"
 
 
 @dataclass(frozen=True)

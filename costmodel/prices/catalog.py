@@ -29,6 +29,7 @@ class Model:
     Attributes:
         provider: Who serves it.
         name: Its id in the price tables.
+        released: First day of service, None if not known.
         retires: First day without service, None if not known.
         retires_kind: retired | announced (both certain), floor | assumed (not sooner than).
         replaced_by: Model the provider names as successor.
@@ -42,6 +43,7 @@ class Model:
 
     provider: str
     name: str
+    released: date | None = None
     retires: date | None = None
     retires_kind: str = ""
     replaced_by: str = ""
@@ -135,6 +137,7 @@ class Catalog:
         skus: Provider -> models with a token price.
         aliases: Rows of `aliases.csv`: own names, of deployments for example.
         claims: Rows of `claims.csv`: figures that circulate.
+        rules: Rows of `rules.csv`: advice, with its condition.
         images: Rows of `images.csv`: how models count the tokens of pictures.
     """
 
@@ -146,6 +149,7 @@ class Catalog:
     aliases: tuple[Record, ...] = ()
     claims: tuple[Record, ...] = ()
     images: tuple[Record, ...] = ()
+    rules: tuple[Record, ...] = ()
 
     @cached_property
     def providers(self) -> frozenset[str]:

@@ -261,6 +261,7 @@ def assemble(
         aliases=tuple(tables["aliases"]),
         claims=tuple(tables["claims"]),
         images=tuple(tables["images"]),
+        rules=tuple(tables["rules"]),
     )
     _check_names(catalog, tables)
     for provider in catalog.providers:

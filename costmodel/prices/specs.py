@@ -46,6 +46,8 @@ SAME_SHAPE = {
     "unsloth",
     "preview",
 }
+# names of coefficients.csv that say how well the others predict
+TESTED = ("fitted:", "left_out_by_")
 _BETWEEN = re.compile(r"[-_ :]+")
 
 
@@ -185,10 +187,30 @@ class Specs:
         Raises:
             PriceError: If `coefficients.csv` has none.
         """
-        found = {r["name"]: r["value"] for r in self.rows("coefficients") if r["model"] == model}
+        found = {
+            row["name"]: row["value"]
+            for row in self.rows("coefficients")
+            if row["model"] == model and not row["name"].startswith(TESTED)
+        }
         if not found:
             message = f"coefficients.csv has no coefficients of {model!r}"
             raise PriceError(message)
+        return found
+
+    def tested(self, model: str) -> dict[str, dict[str, float]]:
+        """Return the errors of a fit: on its own rows, and on rows that were left out of it.
+
+        Args:
+            model: training | memory | serving.
+
+        Returns:
+            fitted, left_out_by_source, ... -> median, within_25_percent, within_2x, too_low.
+        """
+        found: dict[str, dict[str, float]] = {}
+        for row in self.rows("coefficients"):
+            if row["model"] == model and row["name"].startswith(TESTED):
+                test, _, measure = row["name"].partition(":")
+                found.setdefault(test, {})[measure] = row["value"]
         return found
 
     # columns, for formulas that take arrays

@@ -71,10 +71,54 @@ PREDICTED = ("training", "memory", "serving")
 OBJECTIVES = ("sft", "dpo", "ppo", "grpo", "rft")
 METHODS = ("full", "lora", "qlora")
 RETIREMENT_KINDS = ("retired", "announced", "floor", "assumed")
+# of models whose lives were recorded: those without an end are censored
+LIFE_KINDS = ("retired", "announced", "floor", "censored")
 SOURCE_KINDS = ("provider_page", "secondary", "derived", "measured", "contract")
 YES_NO = ("yes", "no")
 
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+# what a user knows and no bill can say: [situation] of a scenario
+GOALS = (
+    *("knowledge", "style", "format", "terminology", "reasoning", "edge_cases", "process"),
+    *("awkward_task", "shorter_prompts", "latency", "safety"),
+)
+STATED: dict[str, str] = {
+    "goals": "words",
+    "prompting_suffices": "yes or no",
+    "retrieval_suffices": "yes or no",
+    "behaviour_right": "yes or no",
+    "good_examples": "yes or no",
+    "holdout": "yes or no",
+    "citations": "yes or no",
+    "specific_use": "yes or no",
+    "lora_plateau": "yes or no",
+    "preference_pairs": "number",
+    "paraphrases_per_fact": "number",
+}
+# what the program works out, of the scenario and of each option
+COMPUTED: dict[str, str] = {
+    "requests": "number",
+    "requirement_changes_per_year": "number",
+    "tasks": "number",
+    "corpus_tokens": "number",
+    "monthly_churn": "number",
+    "examples": "number",
+    "shots": "number",
+    "tuned": "yes or no",
+    "open_weights": "yes or no",
+    "tuning_closes": "yes or no",
+    "tuned_model_ends": "yes or no",
+    "standing_hours": "yes or no",
+    "maintenance_share": "number",
+    "labour_share": "number",
+    "rag_over_tuned": "number",
+}
+COMPARISONS = ("is", "is_not", "has", "<", "<=", ">", ">=")
+RULE_APPROACHES = (
+    *("any", "prompting", "few_shot", "rag", "long_context", "fine_tune", "preference_tune"),
+    *("full_fine_tune", "lora", "rag+fine_tune"),
+)
 
 Record = dict[str, Any]
 
@@ -242,6 +286,21 @@ TABLES: dict[str, Table] = {
         texts=("claim", "circulates", "subject"),
         words={"verdict": ("ok", "wrong", "stale", "judgement")},
         required=("id", "claim", "circulates", "verdict", "subject"),
+        dated=False,
+        priced=False,
+    ),
+    "rules": Table(
+        "rules.csv",
+        key=("id", "attribute", "comparison", "value"),
+        texts=("text",),
+        words={
+            "attribute": (*STATED, *COMPUTED),
+            "comparison": COMPARISONS,
+            "approach": RULE_APPROACHES,
+            "verdict": ("for", "against", "consider"),
+            "strength": ("hard", "strong", "weak", "info"),
+        },
+        required=("id", "approach", "verdict", "strength", "text"),
         dated=False,
         priced=False,
     ),
@@ -415,6 +474,37 @@ TABLES: dict[str, Table] = {
         dated=False,
         priced=False,
         sourced=False,
+        on_demand=True,
+    ),
+    "lifetimes": Table(
+        "lifetimes.csv",
+        key=("provider", "model"),
+        dates=("released", "retired", "first_seen", "last_seen"),
+        words={"date_kind": LIFE_KINDS},
+        required=("provider", "model", "released", "date_kind", "first_seen", "last_seen"),
+        dated=False,
+        priced=False,
+        on_demand=True,
+    ),
+    "survival": Table(
+        "survival.csv",
+        key=("provider", "age_days"),
+        texts=("method",),
+        numbers=("age_days", "survival", "lives", "ended"),
+        dates=("fitted_on",),
+        required=("provider", "age_days", "survival", "lives", "ended", "method", "fitted_on"),
+        dated=False,
+        priced=False,
+        sourced=False,
+        on_demand=True,
+    ),
+    "notices": Table(
+        "notices.csv",
+        key=("provider",),
+        numbers=("days",),
+        required=("provider", "days"),
+        dated=False,
+        priced=False,
         on_demand=True,
     ),
     "training_benchmarks": Table(

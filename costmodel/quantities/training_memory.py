@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from costmodel.months import Array
-from costmodel.quantities.training_runs import GIGA, PACKED, Prior, Runs
+from costmodel.quantities.training_runs import GIGA, PACKED, Flags, Prior, Runs
 
 SMOOTH = 6  # power of the sum that stands for the larger of two peaks
+FILLED = 1.0  # 10^9 byte per GB on the label at which the cache is emptied
 RAGGED = 0.012  # a mean further than this from a multiple of 256 is one of unequal lengths
 
 PRIORS: dict[str, Prior] = {
@@ -37,6 +38,8 @@ PRIORS: dict[str, Prior] = {
     "reserved": Prior(1.1, 0.06, "1", "reserved over allocated"),
     "device": Prior(1.08, 0.05, "1", "whole device over allocated"),
     "device_shard": Prior(1.3, 0.15, "1", "the same, added by ZeRO 3"),
+    "cached_logits": Prior(0.4, 0.6, "1", "logits kept in the allocator's cache, over logits"),
+    "cached_ragged": Prior(0.5, 0.6, "1", "the same of activations where lengths vary"),
     "nf4": Prior(0.57, 0.03, "byte", "per parameter of the blocks, nf4"),
     "gptq": Prior(0.56, 0.03, "byte", "per parameter of the blocks, GPTQ"),
     "torchao": Prior(0.57, 0.1, "byte", "per parameter of the blocks, torchao"),
@@ -55,7 +58,10 @@ PRIORS: dict[str, Prior] = {
     "longest": Prior(3.5, 0.4, "1", "longest batch over the mean where lengths vary"),
     "unpacked": Prior(1.0, 0.5, "1", "matrices unpacked from 4 bits at a time, over one"),
     "stages": Prior(0.7, 0.4, "1", "share of a batch that a pipeline of fsdp2 works on"),
-    "safety": Prior(1.02, 0.0, "1", "leaning to the safe side: too little memory ends a run"),
+    "safety_hf": Prior(1.3, 0.0, "1", "head-room of activations and logits, hf"),
+    "safety_fused": Prior(1.1, 0.0, "1", "the same, hf-fused"),
+    "safety_compile": Prior(1.2, 0.0, "1", "the same, fsdp2-compile and megatron"),
+    "safety_moe": Prior(1.0, 0.0, "1", "the same, mixtures of experts"),
 }
 
 
@@ -140,7 +146,11 @@ def memory(runs: Runs, c: Mapping[str, float]) -> Memory:
     states = np.where(runs.full, own * np.where(states_off, 0.0, state), adapters)
     temporary = np.where(runs.full & ~states_off, own * update, 0.0)
 
-    active, logits = _active_bytes(runs, c, by3)
+    # what is counted in bytes is sure; what comes and goes in a step is not, and gets head-room
+    room = _head_room(runs, c)
+    active, logits = (part * room for part in _active_bytes(runs, c, by3))
+    # blocks of many sizes come and go: the allocator keeps them until the GPU is full
+    cached = c["cached_logits"] * logits + np.where(_ragged(runs), c["cached_ragged"] * active, 0.0)
     layer_params = blocks / runs.layers
     per_layer = np.where(quantised, fixed, 2.0) + np.where(runs.full, 2.0, 0.0)
     gathered = 2.0 * per_layer * layer_params * c["gathered"] / runs.tp
@@ -154,25 +164,32 @@ def memory(runs: Runs, c: Mapping[str, float]) -> Memory:
     more = np.where(reserved, c["reserved"], more)
     base = np.where(on_device, c["base_device"], c["base_allocated"])
     base = np.where(reserved, c["base_reserved"], base)
-    peak = (allocated * more + base) * c["safety"]
+    held = allocated * more + base
+    full = np.maximum(held, FILLED * runs.memory)
+    held = np.where(on_device, np.minimum(held + cached / GIGA, full), held)
     return Memory(
         weights=np.asarray(weights / GIGA, float),
         states=np.asarray((states + gradients) / GIGA, float),
         activations=np.asarray(active / GIGA, float),
         logits=np.asarray(logits / GIGA, float),
         gathered=np.asarray((gathered + unpacked) / GIGA, float),
-        peak=np.asarray(peak, float),
+        peak=np.asarray(held, float),
     )
+
+
+def _ragged(runs: Runs) -> Flags:
+    """Return whether sequences are of unequal lengths, and only their mean is known."""
+    mean_only = np.abs(runs.peak_sequence / runs.sequence - 1.0) < 0.01  # noqa: PLR2004
+    lengths = runs.peak_sequence / PACKED
+    off = np.abs(lengths - np.round(lengths)) * PACKED > RAGGED * runs.sequence
+    return np.asarray(mean_only & off, bool)
 
 
 def _active_bytes(runs: Runs, c: Mapping[str, float], by3: Array) -> tuple[Array, Array]:
     """Return activations of the backward pass, logits included, and the logits. [byte]"""
     naive = runs.layout == "naive-pipeline"
     hf, megatron = runs.hugging_face, runs.stack == "megatron"
-    mean_only = np.abs(runs.peak_sequence / runs.sequence - 1.0) < 0.01  # noqa: PLR2004
-    lengths = runs.peak_sequence / PACKED
-    ragged = mean_only & (np.abs(lengths - np.round(lengths)) * PACKED > RAGGED * runs.sequence)
-    longest = runs.peak_sequence * np.where(ragged, c["longest"], 1.0)
+    longest = runs.peak_sequence * np.where(_ragged(runs), c["longest"], 1.0)
     tokens = runs.micro_batch * longest / runs.cp
     staged = np.where((runs.stack == "fsdp2-compile") & (runs.pp > 1), c["stages"], 1.0)
     split = np.where(hf, 1.0, runs.tp)
@@ -233,6 +250,15 @@ def _state_bytes(
     gradient = np.where(in_backward, 0.2, gradient)
     update = np.where(eight | in_backward | (runs.optimizer == "adamw-fused"), 0.0, update)
     return weight, gradient, state, update
+
+
+def _head_room(runs: Runs, c: Mapping[str, float]) -> Array:
+    """Return the head-room of each kind of run: more where left-out rows scatter more. [1]"""
+    fused = np.isin(runs.stack, ("hf-fused", "unsloth"))
+    cases = [runs.moe, fused, runs.stack == "hf"]
+    return np.select(
+        cases, [c["safety_moe"], c["safety_fused"], c["safety_hf"]], c["safety_compile"]
+    )
 
 
 def peak_gb(runs: Runs, c: Mapping[str, float]) -> Array:

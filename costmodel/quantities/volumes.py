@@ -133,3 +133,24 @@ def written_mtok(requests: Numeric, prefix_tokens: Numeric, hit_share: Numeric) 
         Cache writes. [Mtok/month], shape (..., T)
     """
     return request_mtok(requests, np.asarray(prefix_tokens) * (1.0 - np.asarray(hit_share)))
+
+
+def present_value(usd_per_month: Numeric, discount_rate: Numeric) -> Array:
+    """Return what costs to come are worth at the start.
+
+    Args:
+        usd_per_month: Cost of each month, falling due in its middle. [US$/month], shape (..., T)
+        discount_rate: Rate at which later costs count less. [1/year]
+
+    Returns:
+        Sum over the months. [US$], shape (...)
+
+    >>> float(present_value(np.full(24, 100.0), 0.0))
+    2400.0
+    >>> float(present_value(np.array([0.0, 110.0]), 1.0).round(4))
+    100.8704
+    """
+    costs = np.asarray(usd_per_month, float)
+    years = (np.arange(costs.shape[-1]) + 0.5) / 12
+    rate = np.asarray(discount_rate, float)
+    return np.asarray((costs * (1.0 + rate) ** -years).sum(axis=-1))

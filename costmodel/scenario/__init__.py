@@ -2,15 +2,28 @@
 
 from costmodel.scenario.inputs import Input, find_input, numeric_inputs, replace_inputs
 from costmodel.scenario.model import Mix, Option, Scenario, Stage, Upkeep, Workload
-from costmodel.scenario.plan import Event, InfeasibleError, Plan, book_for, plan
+from costmodel.scenario.plan import (
+    EXPECTED,
+    Chances,
+    Event,
+    InfeasibleError,
+    Plan,
+    Risk,
+    book_for,
+    plan,
+)
+from costmodel.scenario.worth import settled
 
 __all__ = [
+    "EXPECTED",
+    "Chances",
     "Event",
     "InfeasibleError",
     "Input",
     "Mix",
     "Option",
     "Plan",
+    "Risk",
     "Scenario",
     "Stage",
     "Upkeep",
@@ -20,4 +33,5 @@ __all__ = [
     "numeric_inputs",
     "plan",
     "replace_inputs",
+    "settled",
 ]

@@ -88,7 +88,8 @@ def find_input(scenario: Scenario, word: str, book: PriceBook | None = None) -> 
         names = " or ".join(item.name for item in ends[:4])
         message = f"{word!r} stands in several places; say which: {names}"
         raise ScenarioError(message)
-    message = f"no numeric input {word!r} in the scenario{nearest(word, known)}"
+    words = known if "." in word else {*SHORT, *(name.rpartition(".")[2] for name in known)}
+    message = f"no numeric input {word!r} in the scenario{nearest(word, words)}"
     raise ScenarioError(message)
 
 
@@ -156,6 +157,7 @@ def _whole(name: str, value: Numeric) -> int:
 
 def _found(scenario: Scenario, book: PriceBook | None) -> Iterator[Input]:
     yield _input("months", scenario.months, ("months",), whole=True, broadcasts=False)
+    yield _input("discount_rate", scenario.discount_rate, ("discount_rate",))
     for item in _of_workload("workload", scenario.workload, ("workload",)):
         if scenario.tasks and item.name == "workload.requests":
             asked = sum(float(np.mean(task.requests)) for task in scenario.tasks)
@@ -261,8 +263,8 @@ def _approaches(scenario: Scenario) -> dict[str, Approach]:
 
 def _changed(scenario: Scenario, way: Way, value: Any) -> Scenario:
     first, *rest = way
-    if first == "months":
-        return replace(scenario, months=value)
+    if first in ("months", "discount_rate"):
+        return replace(scenario, **{str(first): value})
     if first == "upkeep":
         return replace(scenario, upkeep=_set(scenario.upkeep, rest, value))
     if first == "workload":

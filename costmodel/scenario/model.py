@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -92,6 +93,16 @@ class Upkeep:
         compare_with_base: Whether a tuned model is tested beside its base when it is made.
         label_life_months: Time after which labels are renewed; 0 = they never age. [month]
         double_running_days: Days for which old and new run side by side at a change of model.
+        unknown_retirements: Whether models without an announced end are expected to retire as
+            other models of their provider did (survival.csv).
+        new_base_age_months: Age of the model one moves to then: time passes between its release
+            and the move. [month]
+        unknown_age_months: Age of a model whose release is not known. [month]
+        better_bases_per_year: How often a better base model comes out. [1/year]
+        better_base_gain_usd: What one move to it is worth: one moves only where that pays for the
+            move. 0 = never. [US$]
+        monthly_decay: Success that a tuned model loses in a month; 0 = none. [1/month]
+        decay_limit: Loss at which it is tuned again, once an evaluation has shown it. [1]
         stated: Fields that a scenario file states, be it the default.
     """
 
@@ -108,6 +119,13 @@ class Upkeep:
     compare_with_base: bool = True
     label_life_months: Numeric = assumed(18.0)
     double_running_days: int = assumed(14)
+    unknown_retirements: bool = True
+    new_base_age_months: Numeric = assumed(3.0)
+    unknown_age_months: Numeric = assumed(6.0)
+    better_bases_per_year: Numeric = assumed(1.0)
+    better_base_gain_usd: Numeric = 0.0
+    monthly_decay: Numeric = assumed(0.0)
+    decay_limit: Numeric = assumed(0.05)
     stated: frozenset[str] = field(default=frozenset(), kw_only=True, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -248,6 +266,9 @@ class Scenario:
         tasks: Several workloads served side by side by each option; empty for one.
         upkeep: What keeping an option alive takes.
         people: Own hourly rates by role, in place of labour.csv. [US$/h]
+        situation: What no bill can say, for `costmodel advise`: goals, whether prompting suffices,
+            ...; names of `STATED`.
+        discount_rate: Rate at which later costs count less in discounted totals. [1/year]
         existing_customer: Providers whose tuning one already uses.
         uncertain: Inputs stated as ranges; their fields hold the means.
         together: Inputs that move together, beside the volumes of all tasks, which always do.
@@ -271,6 +292,8 @@ class Scenario:
     pins: tuple[Pin, ...] = ()
     pinned_on: date | None = None
     path: Path | None = field(default=None, compare=False)
+    situation: Mapping[str, Any] = field(default_factory=dict)
+    discount_rate: Numeric | None = None
     people_lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:

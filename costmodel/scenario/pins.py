@@ -9,6 +9,7 @@ from costmodel.prices.book import PriceBook
 from costmodel.prices.rows import PriceRow
 from costmodel.scenario.model import Pin, Scenario
 from costmodel.scenario.plan import InfeasibleError, book_for, plan
+from costmodel.scenario.worth import settled
 
 
 def pin_key(row: PriceRow) -> str:
@@ -29,7 +30,8 @@ def pins_of(scenario: Scenario, book: PriceBook) -> tuple[Pin, ...]:
     book = book_for(scenario, book)
     for option in scenario.options:
         try:
-            found = bill(plan(scenario, option, book).quantities, book, scenario.horizon)
+            decided, _ = settled(scenario, option, book)
+            found = bill(plan(decided, option, book).quantities, book, scenario.horizon)
         except InfeasibleError:
             continue
         for row, meter, usd in found.used_rows():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from costmodel.hosts import Host, PerToken, Serving, Terms, Training
 from costmodel.months import Array, Numeric, add_months
 from costmodel.prices.book import PriceBook
 from costmodel.prices.catalog import Model, TuningOffer
+from costmodel.prices.lifetimes import POOL, Curve, curve_of
 from costmodel.prices.rows import Key
 from costmodel.quantities import effort, outcomes, upkeep, volumes
 from costmodel.quantities.requests import Part, Request
@@ -31,11 +32,77 @@ class Event:
         what: What happens.
         kind: certain (announced), floor (not sooner than) or expected (most likely date of
             something that comes at a rate).
+        cause: Cause of the lines it makes, blank if it makes none.
+        provider: Whose model or service it is about, if it is.
     """
 
     day: date
     what: str
     kind: str
+    cause: str = ""
+    provider: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Risk:
+    """A model that may retire at any time while a stage serves.
+
+    Attributes:
+        provider, model: Whose model, and which.
+        since, until: First day of the stage, and first day no more.
+        age: Age of the model on the first day. [day]
+        fresh_age: Age of a model one moves to. [day]
+        elapsed: Days of the stage passed at the bounds of the months. [day], shape (T + 1,)
+        curve: How long such models live.
+    """
+
+    provider: str
+    model: str
+    since: date
+    until: date
+    age: Numeric
+    fresh_age: Numeric
+    elapsed: Array = field(repr=False)
+    curve: Curve
+
+    @property
+    def name(self) -> str:
+        """The name under which `Chances` states draws; options that share the model share it."""
+        return f"{self.provider}/{self.model} {self.since} to {self.until}"
+
+    def expected(self) -> Array:
+        """Return the forced moves to expect in each month. [1/month], shape (..., T)"""
+        return upkeep.expected_retirements(
+            self.elapsed, self.age, self.fresh_age, self.curve.ages, self.curve.survival
+        )
+
+    def drawn(self, uniforms: Array) -> Array:
+        """Return the forced moves of random lives. [1/month], shape (..., T)
+
+        Args:
+            uniforms: Random numbers below 1, for the model and those that follow it.
+                [1], shape (..., N)
+        """
+        first = np.arange(uniforms.shape[-1]) == 0
+        ages = np.where(first, self.age, self.fresh_age)
+        curve = self.curve
+        lives = upkeep.residual_life(uniforms, ages, curve.ages, curve.survival)
+        return upkeep.retirements_in(lives, self.elapsed)
+
+
+@dataclass(frozen=True, eq=False)
+class Chances:
+    """What happens at times nobody knows: the expectation, unless draws are stated.
+
+    Attributes:
+        retirements: Name of a `Risk` -> forced moves in each month: an expectation, or 0, 1, ... in
+            random draws. [1/month], shape (..., T)
+    """
+
+    retirements: Mapping[str, Array] = field(default_factory=dict)
+
+
+EXPECTED = Chances()
 
 
 class InfeasibleError(ScenarioError):
@@ -57,12 +124,16 @@ class Plan:
         quantities: Everything billable.
         assumptions, warnings: What had to be assumed, what the reader should know.
         events: The calendar, in order of dates.
+        risks: Models that may retire at any time.
+        counts: Cause -> how often it makes work in each month. [1/month], shape (..., T)
     """
 
     quantities: tuple[Quantity, ...]
     assumptions: tuple[str, ...]
     warnings: tuple[str, ...]
     events: tuple[Event, ...]
+    risks: tuple[Risk, ...] = ()
+    counts: Mapping[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +147,8 @@ class _Span:
     offer: TuningOffer | None
     previous: Stage | None
     floor: date | None
+    open: bool = False  # whether nobody knows when the model ends
+    cause: str = "retirement"  # why the stage before ended
 
 
 @dataclass(eq=False)
@@ -85,12 +158,15 @@ class _Draft:
     scenario: Scenario
     terms: Terms
     success_rate: Numeric | None
+    chances: Chances = EXPECTED
     servings: dict[object, tuple[Host, list[Serving]]] = field(default_factory=dict)
     fixed: dict[tuple[str, int, Line], Quantity] = field(default_factory=dict)
     usage: list[Quantity] = field(default_factory=list)
     assumptions: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    risks: dict[str, Risk] = field(default_factory=dict)
+    counts: dict[tuple[str, str], Array] = field(default_factory=dict)
 
     @property
     def book(self) -> PriceBook:
@@ -135,20 +211,23 @@ def book_for(scenario: Scenario, book: PriceBook) -> PriceBook:
     return book.with_rates(scenario.people, where, scenario.start, scenario.people_lines)
 
 
-def plan(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Plan:
+def plan(
+    scenario: Scenario, option: Option | Mix, book: PriceBook, chances: Chances = EXPECTED
+) -> Plan:
     """Work out what an option needs in each month.
 
     Args:
         scenario: The scenario it belongs to.
         option: The option.
         book: Prices; only what is on sale matters here, not what it costs.
+        chances: Draws of what comes at unknown times, for the risks of an earlier plan.
 
     Raises:
         InfeasibleError: If the option cannot be had over the whole horizon.
         PriceError: If it names something no table knows.
     """
     terms = Terms(book, scenario.horizon)
-    draft = _Draft(scenario, terms, option.success_rate)
+    draft = _Draft(scenario, terms, option.success_rate, chances)
     try:
         _draft_all(draft, option)
     except InfeasibleError as error:
@@ -168,6 +247,11 @@ def plan(scenario: Scenario, option: Option | Mix, book: PriceBook) -> Plan:
         tuple(dict.fromkeys(draft.assumptions)),
         tuple(dict.fromkeys(draft.warnings)),
         _sorted(draft.events),
+        tuple(draft.risks.values()),
+        {
+            cause: np.asarray(sum(n for (one, _), n in draft.counts.items() if one == cause))
+            for cause in dict.fromkeys(cause for cause, _ in draft.counts)
+        },
     )
 
 
@@ -248,6 +332,7 @@ def _spans(draft: _Draft, option: Option, live: date, last: date) -> list[_Span]
     spans: list[_Span] = []
     stage, since, previous = option.stages[0], live, None
     waiting = list(option.stages[1:])
+    cause = "retirement"
     while True:
         built = draft.scenario.start if previous is None else since
         in_place = option.in_place is not None and previous is None
@@ -256,14 +341,15 @@ def _spans(draft: _Draft, option: Option, live: date, last: date) -> list[_Span]
         end, certain, what = _end_of(draft, stage, model, offer)
         floor = None
         until = last
+        following = "provider_closes" if _closed(offer, model, end) else "retirement"
         if end is not None and end < last:
             if certain:
                 until = end
-                draft.events.append(Event(end, what, "certain"))
+                draft.events.append(Event(end, what, "certain", following, model.provider))
                 draft.warnings.append(f"{what} on {end}")
             elif end > since:
                 floor = end
-                draft.events.append(Event(end, what, "floor"))
+                draft.events.append(Event(end, what, "floor", "retirement", model.provider))
                 draft.warnings.append(f"{what} not sooner than {end}")
                 draft.assumptions.append(
                     f"{what} not sooner than {end}: taken as that day, followed by a model at the "
@@ -272,13 +358,23 @@ def _spans(draft: _Draft, option: Option, live: date, last: date) -> list[_Span]
         if until <= since:
             message = f"{what}: it ended on {end}"
             raise InfeasibleError(message)
-        spans.append(_Span(stage, since, until, model, offer, previous, floor))
+        unknown = stage.host.ends_with_model and (end is None or end <= since)
+        spans.append(_Span(stage, since, until, model, offer, previous, floor, unknown, cause))
         if until >= last:
             return spans
-        previous, since = stage, until
+        previous, since, cause = stage, until, following
         stage = (
             waiting.pop(0) if waiting else _replacement(draft, option, stage, model, what, until)
         )
+
+
+def _closed(offer: TuningOffer | None, model: Model, on: date | None) -> bool:
+    """Whether what ends on a day is the tuning service, and not the base model with it."""
+    if offer is None or offer.training_until is None or on is None:
+        return False
+    if model.retires is not None and model.retires <= on:
+        return False
+    return offer.until_kind in ("fixed", "") and offer.training_until <= on
 
 
 def _found_offer(draft: _Draft, option: Option, stage: Stage, on: date) -> TuningOffer | None:
@@ -348,7 +444,8 @@ def _market_notes(draft: _Draft, offer: TuningOffer) -> None:
     verb = "stopped" if day <= draft.scenario.start else "stops"
     what = f"{offer.provider} {verb} tuning {offer.sku}"
     draft.warnings.append(f"{what} {'on' if certain else 'not sooner than'} {day}")
-    draft.events.append(Event(day, what, "certain" if certain else "floor"))
+    kind = "certain" if certain else "floor"
+    draft.events.append(Event(day, what, kind, provider=offer.provider))
 
 
 def _end_of(
@@ -399,6 +496,15 @@ def _replacement(
 def _draft_span(draft: _Draft, option: Option, span: _Span, scale: Numeric, place: str) -> None:
     scenario, months = draft.scenario, draft.terms.months
     active = months.between(span.since, span.until)
+    unknown = _unknown_moves(draft, span)
+    occasions = _occasions(draft, option, span, active, unknown)
+    counted: dict[str, Numeric] = {}
+    for occasion in occasions["all"]:
+        if occasion.phase == "upkeep":
+            # members of a mix have their events together
+            before = draft.counts.get((occasion.cause, place), np.zeros(months.count))
+            counted[occasion.cause] = counted.get(occasion.cause, 0.0) + occasion.times
+            draft.counts[occasion.cause, place] = np.maximum(before, counted[occasion.cause])
     for task in scenario.all_tasks:
         request = _reshaped(task, option, span.stage)
         rate = draft.success_rate
@@ -424,10 +530,9 @@ def _draft_span(draft: _Draft, option: Option, span: _Span, scale: Numeric, plac
         )
         served = draft.served_by(span.stage.host)
         served.append(serving)
-        served += _double_runs(draft, span, serving)
+        served += _double_runs(draft, span, serving, occasions["all"])
         others = {n: a for n, a in span.stage.approaches.items() if not a.tunes}
         untuned = _reshaped(task, option, replace(span.stage, approaches=others))
-        occasions = _occasions(draft, option, span, active)
         for occasion in (*occasions["all"], *_scheduled(scenario, active)):
             _evaluate(draft, option, span, serving, occasion, untuned)
         for name, approach in span.stage.approaches.items():
@@ -468,58 +573,109 @@ def _draft_work(draft: _Draft, approach: Approach, site: Site, place: str) -> No
     draft.usage += approach.usage(site)
 
 
-def _double_runs(draft: _Draft, span: _Span, serving: Serving) -> Iterator[Serving]:
+def _unknown_moves(draft: _Draft, span: _Span) -> Array:
+    """Return the forced moves at unknown times in each month. [1/month], shape (..., T)"""
+    months, settings = draft.terms.months, draft.scenario.upkeep
+    none = np.zeros(months.count)
+    if not (settings.unknown_retirements and span.open):
+        return none
+    model = span.model
+    name = f"{model.provider}/{model.name}"
+    curve = curve_of(draft.book, model.provider if model.released else POOL)
+    if curve is None:
+        draft.assumptions.append(
+            f"{name}: no retirement at an unknown time, as the tables have no survival.csv"
+        )
+        return none
+    born = f"released {model.released}"
+    age: Numeric = float(max((span.since - (model.released or span.since)).days, 0))
+    if model.released is None:
+        age = np.asarray(settings.unknown_age_months) * upkeep.DAYS_PER_MONTH
+        born = f"release not known, taken as {float(np.mean(settings.unknown_age_months)):g} months"
+        born += " old"
+    elapsed = np.clip(
+        (months.bounds - np.datetime64(span.since, "D")).astype(float),
+        0.0,
+        float((span.until - span.since).days),
+    )
+    fresh = np.asarray(settings.new_base_age_months) * upkeep.DAYS_PER_MONTH
+    risk = Risk(
+        *(model.provider, model.name, span.since, span.until),
+        *(age, fresh, elapsed, curve),
+    )
+    draft.risks[risk.name] = risk
+    stated = draft.chances.retirements.get(risk.name)
+    times = risk.expected() if stated is None else _stated(stated, risk, months.count)
+    expected = float(np.mean(times.sum(axis=-1)))
+    draft.assumptions.append(
+        f"{name} ({born}) has no announced end: {expected:.2g} forced moves expected by "
+        f"{span.until}, each to a model at the same prices; {curve.said}"
+    )
+    _expect_counts(draft, span, times, f"{name} retires", "retirement")
+    return times
+
+
+def _stated(moves: Array, risk: Risk, count: int) -> Array:
+    """Return draws of forced moves, refusing what is none.
+
+    Raises:
+        ScenarioError: If they do not count moves in each month.
+    """
+    moves = np.asarray(moves, float)
+    whole = moves.ndim > 0 and moves.shape[-1] == count
+    if not whole or not np.all(np.isfinite(moves) & (moves >= 0)):
+        message = f"draws of {risk.name} must be numbers >= 0 for each of {count} months"
+        raise ScenarioError(message)
+    return moves
+
+
+def _double_runs(
+    draft: _Draft, span: _Span, serving: Serving, occasions: tuple[Occasion, ...]
+) -> Iterator[Serving]:
     """Yield the days on which the new model runs beside the old one."""
-    days = timedelta(days=draft.scenario.upkeep.double_running_days)
-    changes = [span.since] if span.previous is not None else []
-    changes += [span.floor] if span.floor is not None else []
-    for change in changes:
+    months, settings = draft.terms.months, draft.scenario.upkeep
+    days = timedelta(days=settings.double_running_days)
+    changes = [(span.since, span.cause)] if span.previous is not None else []
+    changes += [(span.floor, "retirement")] if span.floor is not None else []
+    dated: dict[str, Serving] = {}
+    for change, cause in changes:
         first = max(change - days, draft.scenario.start)
-        beside = draft.terms.months.between(first, change)
+        beside = months.between(first, change)
         if np.any(beside > 0):
-            yield replace(
-                serving,
-                active=beside,
-                since=first,
-                until=change,
-                phase="upkeep",
-                cause="retirement",
+            # on dedicated capacity, what runs for one cause runs together
+            before = dated.get(cause)
+            active = beside if before is None else before.active + beside
+            since = first if before is None else min(first, before.since)
+            dated[cause] = replace(
+                serving, active=active, since=since, until=change, phase="upkeep", cause=cause
             )
+    for occasion in occasions:
+        if not occasion.undated:
+            continue
+        beside = occasion.shared.times * settings.double_running_days / months.days
+        if np.any(beside > 0):
+            before = dated.get(occasion.cause)
+            # without dates of its own: nobody buys a commitment for a move that may not come
+            dated[occasion.cause] = replace(
+                serving if before is None else before,
+                active=beside if before is None else before.active + beside,
+                since=span.since if before is None else before.since,
+                until=span.since if before is None else before.until,
+                phase="upkeep",
+                cause=occasion.cause,
+            )
+    yield from dated.values()
 
 
 def _occasions(
-    draft: _Draft, option: Option, span: _Span, active: Array
+    draft: _Draft, option: Option, span: _Span, active: Array, unknown: Array
 ) -> dict[str, tuple[Occasion, ...]]:
     """Return what makes work in a stage: for the stage as a whole, and for each approach."""
-    months, settings = draft.terms.months, draft.scenario.upkeep
-    trainable: Numeric = 1.0
-    closes = span.offer.training_until if span.offer is not None else None
-    if closes is not None and span.offer is not None and span.offer.until_kind in ("fixed", ""):
-        open_days = months.between(span.since, min(max(closes, span.since), span.until))
-        trainable = np.where(active > 0, open_days / np.where(active > 0, active, 1.0), 1.0)
-    regular = []
-    per_year = settings.requirement_changes_per_year
-    if np.any(np.asarray(per_year) > 0):
-        times = upkeep.expected_events(per_year, active)
-        regular.append(
-            Occasion("requirement_change", "upkeep", "requirement_change", times, trainable)
-        )
-        _expect(draft, span, 12.0 / float(np.mean(per_year)), "requirements change")
-    if span.stage.tuned and np.any(np.asarray(settings.label_life_months) > 0):
-        life = np.asarray(settings.label_life_months, float)
-        ages = np.where(life > 0, 12.0 / np.where(life > 0, life, 1.0), 0.0)
-        times = upkeep.expected_events(ages, active)
-        regular.append(Occasion("label_ageing", "upkeep", "label_ageing", times, trainable))
-        _expect(draft, span, 12.0 / float(np.mean(ages)), "labels have aged")
-    if np.any(np.asarray(trainable) < 1.0) and regular:
-        due = float(sum(np.sum(o.times * (1 - np.asarray(trainable))) for o in regular))
-        draft.assumptions.append(
-            f"no training on {span.offer.sku if span.offer else ''} after {closes}: "
-            f"{due:.2g} re-tunes due by {span.until} are not done and not billed"
-        )
-    moves = []
-    if span.floor is not None:
-        moves.append(Occasion("retirement", "upkeep", "retirement", months.at(span.floor)))
+    months = draft.terms.months
+    begun = months.at(span.since) if span.previous is not None else np.zeros(months.count)
+    later = [*_moves(draft, span, active, unknown), *_changes(draft, span, active)]
+    done = upkeep.not_yet_done([begun, *(occasion.times for occasion in later)])[1:]
+    later = [replace(one, joint=share) for one, share in zip(later, done, strict=True)]
     started: dict[str, list[Occasion]] = {}
     for name, approach in span.stage.approaches.items():
         started[name] = []
@@ -530,21 +686,95 @@ def _occasions(
         else:
             known = span.previous.approaches.get(name) == approach
             work = "retirement" if known else "build"
-            started[name] = [Occasion(work, "upkeep", "retirement", months.at(span.since))]
-    result = {name: (*own, *moves, *regular) for name, own in started.items()}
+            started[name] = [Occasion(work, "upkeep", span.cause, begun)]
+    result = {name: (*own, *later) for name, own in started.items()}
     once = [own[0] for own in started.values() if own][:1]
     if not span.stage.approaches and span.previous is not None:
-        once = [Occasion("retirement", "upkeep", "retirement", months.at(span.since))]
-    return result | {"all": (*once, *moves, *regular)}
+        once = [Occasion("retirement", "upkeep", span.cause, begun)]
+    return result | {"all": (*once, *later)}
 
 
-def _expect(draft: _Draft, span: _Span, every: float, what: str) -> None:
+def _moves(draft: _Draft, span: _Span, active: Array, unknown: Array) -> Iterator[Occasion]:
+    """Yield moves to another base model inside a stage."""
+    months, settings = draft.terms.months, draft.scenario.upkeep
+    if span.floor is not None:
+        yield Occasion("retirement", "upkeep", "retirement", months.at(span.floor))
+    if np.any(unknown > 0):
+        yield Occasion("retirement", "upkeep", "retirement", unknown, undated=True)
+    per_year, gain = settings.better_bases_per_year, settings.better_base_gain_usd
+    if not (np.any(np.asarray(per_year) > 0) and span.stage.host.ends_with_model):
+        return
+    if not np.any(np.asarray(gain) > 0):
+        draft.assumptions.append(
+            f"better base models ({float(np.mean(per_year)):g} a year) are not moved to: what "
+            "that gains is not stated (better_base_gain_usd)"
+        )
+        return
+    forced = unknown if span.floor is None else unknown + months.at(span.floor)
+    moved = 1.0 - np.clip(forced, 0.0, 1.0)
+    times = upkeep.expected_events(per_year, active) * moved
+    yield Occasion("retirement", "upkeep", "better_base", times, undated=True)
+    _expect(draft, span, 12.0 / float(np.mean(per_year)), "a better base model", "better_base")
+
+
+def _changes(draft: _Draft, span: _Span, active: Array) -> Iterator[Occasion]:
+    """Yield what makes work at a rate while a stage serves, on the same base model."""
+    months, settings = draft.terms.months, draft.scenario.upkeep
+    trainable: Numeric = 1.0
+    closes = span.offer.training_until if span.offer is not None else None
+    if closes is not None and span.offer is not None and span.offer.until_kind in ("fixed", ""):
+        open_days = months.between(span.since, min(max(closes, span.since), span.until))
+        trainable = np.where(active > 0, open_days / np.where(active > 0, active, 1.0), 1.0)
+    regular = []
+    per_year = np.asarray(settings.requirement_changes_per_year, float)
+    if np.any(per_year > 0):
+        times = upkeep.expected_events(per_year, active)
+        regular.append(("requirement_change", "requirement_change", times))
+        every = 12.0 / float(np.mean(per_year))
+        _expect(draft, span, every, "requirements change", "requirement_change")
+    decay = settings.monthly_decay
+    if span.stage.tuned and np.any(np.asarray(decay) > 0):
+        rule = (decay, settings.decay_limit, settings.evaluate_every_months)
+        regular.append(("drift", "drift", upkeep.drift_events(*rule, active)))
+        often = upkeep.drift_events(*rule, 1.0)
+        every = 1.0 / max(float(np.mean(often)), upkeep.TINY)
+        _expect(draft, span, every, "quality has drifted", "drift")
+    life = np.asarray(settings.label_life_months, float)
+    if span.stage.tuned and np.any(life > 0):
+        ages = np.where(life > 0, 12.0 / np.where(life > 0, life, 1.0), 0.0)
+        times = upkeep.expected_events(ages, active)
+        regular.append(("label_ageing", "label_ageing", times))
+        every = 12.0 / float(np.mean(ages))
+        _expect(draft, span, every, "labels have aged", "label_ageing")
+    if np.any(np.asarray(trainable) < 1.0) and regular:
+        missed = 1.0 - np.asarray(trainable)
+        due = float(np.mean(sum(np.sum(times * missed, axis=-1) for _, _, times in regular)))
+        draft.assumptions.append(
+            f"no training on {span.offer.sku if span.offer else ''} after {closes}: "
+            f"{due:.2g} re-tunes due by {span.until} are not done and not billed"
+        )
+    for work, cause, times in regular:
+        yield Occasion(work, "upkeep", cause, times, trainable)
+
+
+def _expect(draft: _Draft, span: _Span, every: float, what: str, cause: str) -> None:
     """Put the most likely dates of something that comes at a rate into the calendar."""
-    step = max(round(every), 1)
+    step = max(round(min(every, 1e6)), 1)
     for months in range(step, draft.terms.months.count, step):
         day = add_months(span.since, months)
         if day < span.until:
-            draft.events.append(Event(day, what, "expected"))
+            draft.events.append(Event(day, what, "expected", cause))
+
+
+def _expect_counts(draft: _Draft, span: _Span, times: Array, what: str, cause: str) -> None:
+    """Put the days on which the first, second, ... event is as likely past as not into it."""
+    months = draft.terms.months
+    passed = np.mean(np.cumsum(times, axis=-1).reshape(-1, months.count), axis=0)
+    for number in range(int(passed[-1] + 0.5)):
+        month = int(np.searchsorted(passed, number + 0.5))
+        day = (months.bounds[month] + (months.bounds[month + 1] - months.bounds[month]) // 2).item()
+        day = min(max(day, span.since), span.until - timedelta(days=1))
+        draft.events.append(Event(day, what, "expected", cause, span.model.provider))
 
 
 def _scheduled(scenario: Scenario, active: Array) -> list[Occasion]:
@@ -568,7 +798,7 @@ def _evaluate(
     cases = np.asarray(settings.evaluation_cases, float)
     tested = replace(
         serving,
-        requests=cases * occasion.times,
+        requests=cases * occasion.shared.times,
         active=np.ones(draft.terms.months.count),
         standing=True,
         caching=False,
@@ -600,7 +830,7 @@ def _evaluate(
         name,
         "evaluate",
         settings.review_role,
-        occasion,
+        occasion.shared,
         effort.review_hours,
         cases=cases * settings.review_share * settings.quality_dimensions,
         minutes_per_case=settings.review_minutes,

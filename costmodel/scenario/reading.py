@@ -15,6 +15,7 @@ from costmodel.approaches import APPROACHES, Approach
 from costmodel.errors import DataError, ScenarioError, nearest
 from costmodel.hosts import HOSTS, Host
 from costmodel.months import as_date
+from costmodel.prices.tables import GOALS, STATED
 from costmodel.quantities.distributions import Distribution, distribution_of
 from costmodel.quantities.ranges import LARGEST, limits, out_of_range
 from costmodel.quantities.requests import PARTS, Part, Size
@@ -325,7 +326,7 @@ def read_scenario(path: Path) -> Scenario:
 
 TOP = (
     *("version", "name", "start", "months", "existing_customer", "workload", "task", "people"),
-    *("upkeep", "approach", "option", "prices", "together"),
+    *("upkeep", "approach", "option", "prices", "together", "situation", "discount_rate"),
 )
 
 
@@ -377,6 +378,12 @@ def _scenario(data: dict[str, Any], place: _Place, path: Path) -> Scenario:
                 Upkeep, _table(data.get("upkeep", {}), place.at("upkeep")), place.at("upkeep")
             ),
             people=_numbers(data.get("people", {}), place.at("people")),
+            situation=_situation(data.get("situation", {}), place.at("situation")),
+            discount_rate=(
+                _number(data["discount_rate"], place.at("discount_rate"))
+                if "discount_rate" in data
+                else None
+            ),
             existing_customer=tuple(
                 _text(name, place.at("existing_customer")) for name in customer
             ),
@@ -544,6 +551,30 @@ def _stage(
         chosen = {name: approaches[name] for name in names}
     assert host is not None
     return Stage(model or (before.model if before else ""), host, chosen)
+
+
+def _situation(value: Any, place: _Place) -> dict[str, Any]:
+    """Read what the user knows about the task, in the words of the rules."""
+    found: dict[str, Any] = {}
+    for name, item in _table(value, place).items():
+        here = place.at(name)
+        if name not in STATED:
+            message = f"unknown key {name!r}{nearest(name, STATED)}"
+            raise here.error(message)
+        if STATED[name] == "yes or no":
+            found[name] = _flag(item, here)
+        elif STATED[name] == "number":
+            found[name] = _number(item, here)
+        else:
+            if not isinstance(item, list) or not item:
+                message = f'must be a list like ["knowledge", "style"], got {item!r}'
+                raise here.error(message)
+            for word in item:
+                if word not in GOALS:
+                    message = f"unknown goal {word!r}{nearest(str(word), GOALS)}"
+                    raise here.error(message)
+            found[name] = tuple(item)
+    return found
 
 
 def _pins(table: Mapping[str, Any], place: _Place) -> tuple[Pin, ...]:

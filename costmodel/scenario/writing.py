@@ -94,10 +94,14 @@ def _as_table(scenario: Scenario) -> dict[str, Any]:
         "task": [_stated(task) for task in scenario.tasks],
         "people": _plain(scenario.people),
         "upkeep": _stated(scenario.upkeep),
+        "discount_rate": scenario.discount_rate,
+        "situation": {
+            k: list(v) if isinstance(v, tuple) else v for k, v in scenario.situation.items()
+        },
         "approach": {name: {"kind": a.kind, **_stated(a)} for name, a in approaches.items()},
         "option": options,
     }
-    return {key: value for key, value in table.items() if value not in ([], {})}
+    return {key: value for key, value in table.items() if value not in ([], {}, None)}
 
 
 def _follow(document: tomlkit.TOMLDocument, home: Path, folder: Path) -> None:
@@ -143,7 +147,7 @@ def write_scenario(scenario: Scenario, path: Path, book: PriceBook | None) -> No
 
 
 # tables that are written as tables of their own, not on one line
-SECTIONS = ("workload", "upkeep", "people", "approach")
+SECTIONS = ("workload", "upkeep", "people", "approach", "situation")
 
 
 def _merge(node: Any, wanted: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:

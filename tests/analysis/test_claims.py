@@ -130,8 +130,52 @@ def test_openai_takes_ten_examples(shipped: dict[str, dict[str, Any]]) -> None:
 
 def test_a_dedicated_gpu_costs_its_hours(shipped: dict[str, dict[str, Any]]) -> None:
     # $5.49 x 730 = $4,007.70
-    assert shipped["D14"]["figure"] == "$5.49 an hour, $4,010 a month, idle or not"
+    assert shipped["D16"]["figure"].startswith("$5.49 an hour, $4,010 a month, idle or not; ")
     assert shipped["D16"]["verdict"] == "stale"
+
+
+@pytest.mark.parametrize(("number", "usd_per_hour"), [("D14", 2.69), ("D16", 5.49)])
+def test_a_gpu_is_a_price_per_token_after_all(
+    shipped: dict[str, dict[str, Any]], number: str, usd_per_hour: float
+) -> None:
+    plan = cm.plan_serving(
+        *("Llama-3.1-8B", "H100-SXM"),
+        input_tokens=1_500,
+        output_tokens=300,
+        requests_per_second=0.1,
+        gpus=1,
+        usd_per_gpu_hour=usd_per_hour,
+        on=ON,
+    )
+    full = usd_per_hour / (plan.tokens_per_second * 3600 / 1e6)
+    said = re.findall(
+        r"\$([\d.]+) per Mtok .* if always full, \$([\d.]+) at a tenth", shipped[number]["figure"]
+    )
+    assert [float(usd) for usd in said[0]] == pytest.approx([full, 10 * full], rel=0.01)
+
+
+def test_small_runs_take_minutes_and_only_large_ones_2_to_8_hours(
+    shipped: dict[str, dict[str, Any]],
+) -> None:
+    hours = re.findall(
+        r"([\d.]+) h \(([\d.]+) to ([\d.]+)\) for ([\d.]+) Mtok", shipped["D2"]["figure"]
+    )
+    found = {float(size): float(value) for value, _, _, size in hours}
+    for size, value in found.items():
+        plan = cm.plan_training(
+            "Llama-3.1-8B", "H100-SXM", tokens=size * 1e6, method="lora", gpus=1
+        )
+        # seconds of training and a fifth of an hour around it, and 7 % for runs that fail
+        hand = (size * 1e6 / plan.tokens_per_second / 3600 + 0.2) * 1.07
+        assert value == pytest.approx(hand, abs=0.051)
+    assert found[1] < 0.5 < found[20] < 2 < found[100] < 8
+
+
+def test_unsloth_is_not_twice_as_fast(shipped: dict[str, dict[str, Any]]) -> None:
+    lora, qlora = map(float, re.findall(r"([\d.]+)x with", shipped["D18"]["figure"]))
+    assert 1.2 < lora < 1.7
+    assert 1.3 < qlora < 1.9
+    assert len(shipped["D18"]["rows"]) == 2
 
 
 def test_an_idle_tuned_model_costs_its_hours(shipped: dict[str, dict[str, Any]]) -> None:

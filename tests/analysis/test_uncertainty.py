@@ -12,7 +12,7 @@ import pytest
 import costmodel as cm
 from costmodel.analysis.budget import budget
 from costmodel.analysis.uncertainty import (
-    AT_RANDOM,
+    CHANGES_AT_RANDOM,
     Chance,
     chance_of,
     draws,
@@ -177,10 +177,25 @@ def test_changes_at_random_keep_their_rate_and_bring_the_spread(
     case: Callable[..., Chance],
 ) -> None:
     found = draws(case(events=True), 4096)
-    assert found.values[AT_RANDOM].mean() == pytest.approx(2, rel=0.02)
+    assert found.values[CHANGES_AT_RANDOM].mean() == pytest.approx(2, rel=0.02)
     costs = found.of("small").monthly.sum(axis=-1)
     assert costs.std() > 0
-    assert explained(found.values[AT_RANDOM], costs) > 0.95
+    parts = [explained(found.values[name], costs) for name in found.chance.at_random]
+    assert sum(parts) > 0.95
+
+
+def test_random_retirements_are_on_average_the_expected_ones() -> None:
+    scenario = cm.Scenario.read(SUPPORT_BOT)
+    chance = chance_of(scenario, cm.PriceBook.read(), bands=False)
+    assert len(chance.risks) >= 3
+    found = draws(chance, 4096)
+    for name, expected in chance.at_random.items():
+        assert found.values[name].mean() == pytest.approx(expected, rel=0.03)
+    for costs in found.costs:
+        total = costs.monthly.sum(axis=-1)
+        central = float(chance.central.bills[costs.name].total)
+        # what falls into one month is done once, in draws as in the expectation
+        assert total.mean() == pytest.approx(central, rel=0.01)
 
 
 # correlation
@@ -312,3 +327,60 @@ def test_a_bad_question_is_refused(
     with pytest.raises(ScenarioError) as error:
         budget(case(), **arguments)  # type: ignore[arg-type]
     assert reason in str(error.value)
+
+
+# crossings
+
+
+def test_two_ways_to_one_crossing_agree(case: Callable[..., Chance]) -> None:
+    from costmodel.analysis.breakeven import breakeven
+    from costmodel.analysis.uncertainty import crossing_band
+
+    # small is cheap and more often wrong, so it wins where a wrong answer does little damage
+    chance = case()
+    line = breakeven(chance.scenario, chance.book, "workload.failure_usd", low=0.001, high=10)
+    [crossing] = line.crossings
+    names = (crossing.before, crossing.after)
+    band = crossing_band(
+        chance, line.over, crossing.at, names, low=line.low, high=line.high, number=4
+    )
+    assert band is not None
+    assert band.share == 1
+    # straight lines between 41 points against roots of the bill itself
+    assert [band.p10, band.p50, band.p90] == pytest.approx([crossing.at] * 3, rel=0.02)
+    spread = crossing_band(
+        case(small=RANGE["small"], answer=RANGE["answer"]),
+        *(line.over, crossing.at, names),
+        low=line.low,
+        high=line.high,
+        number=200,
+    )
+    assert spread is not None
+    assert spread.p10 < crossing.at < spread.p90
+
+
+def test_options_that_never_meet_have_no_crossing(case: Callable[..., Chance]) -> None:
+    from costmodel.analysis.uncertainty import crossing_band
+
+    chance = case(small="0.97")  # as good as the large one, and cheaper
+    names = ("small", "large")
+    found = crossing_band(chance, "workload.requests", 1e5, names, low=1e3, high=1e7, number=8)
+    assert found is None
+
+
+def test_predicted_speeds_bring_their_bands() -> None:
+    path = SUPPORT_BOT.with_name("contract_clauses.toml")
+    chance = chance_of(cm.Scenario.read(path), cm.PriceBook.read(), events=False)
+    speeds = {d.name: d for d in chance.drivers if d.scaled}
+    assert any(name.endswith("host.serving_factor") for name in speeds)
+    assert any(name.endswith("host.training_factor") for name in speeds)
+    for driver in speeds.values():
+        assert driver.middle == 1
+        low, high = driver.distribution.quantile(np.array([0.1, 0.9]))
+        assert low < 1 < high
+    # half the speed needs twice the hours: a slower run costs more
+    name = next(n for n in speeds if n.endswith("host.training_factor") and "L40S" in n)
+    option = name.removeprefix("option.").removesuffix(".host.training_factor")
+    swings = one_at_a_time(draws(chance, 8, [option]))[option]
+    slow, fast = swings[[d.name for d in chance.drivers].index(name)]
+    assert slow > fast

@@ -295,7 +295,7 @@ def test_draws_against_the_same_sums_by_hand() -> None:
     other = [(x.amount, x.unit_usd) for x in bill.lines if x.line.phase != "serve"]
 
     def by_hand() -> np.ndarray[Any, Any]:
-        drawn, chances = chance.shares(10_000)
+        drawn, chances, _ = chance.shares(10_000)
         requests = spread.quantile(drawn[:, [0]]) * 1.03 ** np.arange(24)
         changes = drawn_events(2.0, chances)
         total = np.zeros((10_000, 24))

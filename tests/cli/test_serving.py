@@ -28,7 +28,23 @@ def test_serve_prints_replicas_prices_and_measurements(capsys: pytest.CaptureFix
     assert "2 replicas of 1 x H100-SXM" in out
     assert "measured near: Llama-3.1-8B" in out
     assert "gpu_rental.csv line" in out
-    assert "break-even with a hosted" in out
+    # 2 requests a second of 1,800 tokens, 2,629,800 seconds of a mean month
+    assert "hosted, the same 9,467 Mtok a month cost" in out
+    assert "own GPUs break even at" in out
+
+
+def test_every_gpu_for_rent_has_its_break_even(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [*CASE, "--on", "2026-12-01", "--compare", "openai/gpt-6-luna"]
+    status, out, _ = run(capsys, *words)
+    assert status == 0
+    assert "Break even" in out
+    assert out.count("at ") > 10
+    status, out, _ = run(capsys, *words, "--json")
+    for plan in json.loads(out)["plans"]:
+        even = plan["break_even_mtok_per_month"]
+        # with a replica that waits, own GPUs pay from two replicas' rent over the hosted price
+        rent = plan["usd_per_month"] / plan["replicas"]
+        assert even is None or even * plan["hosted_usd_per_mtok"] >= 1.99 * rent
 
 
 def test_serve_without_a_gpu_lists_all_for_rent_cheapest_first(

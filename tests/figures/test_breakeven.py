@@ -12,7 +12,16 @@ import pytest
 pytest.importorskip("plotly")
 
 import costmodel as cm
-from costmodel.figures.breakeven import PLOT_PX, break_even, crossings, phase_map
+from costmodel.analysis import breakeven as analysis
+from costmodel.figures.breakeven import (
+    PLOT_PX,
+    break_even,
+    cells,
+    crossed,
+    crossings,
+    phase_map,
+    swept,
+)
 from costmodel.scenario import replace_inputs
 
 X = np.geomspace(1e3, 1e7, 41)
@@ -55,7 +64,7 @@ def test_two_crossings_between_the_same_two_volumes_are_both_found() -> None:
 
 
 @pytest.fixture(scope="module")
-def swept(support_bot: Any, shipped: cm.PriceBook) -> dict[str, Any]:
+def totals_of(support_bot: Any, shipped: cm.PriceBook) -> dict[str, Any]:
     """Return the totals of the support bot over volumes."""
     scenario = replace_inputs(support_bot.scenario, {"workload.requests": X})
     bills = cm.compare(scenario, shipped).bills
@@ -63,22 +72,22 @@ def swept(support_bot: Any, shipped: cm.PriceBook) -> dict[str, Any]:
 
 
 def test_break_even_of_the_support_bot(
-    swept: dict[str, Any], sound: Callable[..., str], ends_apart: Callable[[Any, float], None]
+    totals_of: dict[str, Any], sound: Callable[..., str], ends_apart: Callable[[Any, float], None]
 ) -> None:
-    frame = lines(**swept).assign(source="prices of 2026-11-21")
+    frame = lines(**totals_of).assign(source="prices of 2026-11-21")
     figure = break_even(frame, months=24, here=200_000)
     sound(figure, cites="prices of 2026-11-21")
     ends_apart(figure, PLOT_PX)
     assert figure.layout.title.text.startswith("Prompting on GPT-6 Luna is cheapest at every")
     labels = [n for n in figure.layout.annotations if n.xref == "x domain" and n.x == 1]
-    assert len(labels) == len(swept)
+    assert len(labels) == len(totals_of)
 
 
 def test_phase_map_names_its_regions_and_where_you_are(
-    swept: dict[str, Any], sound: Callable[..., str]
+    totals_of: dict[str, Any], sound: Callable[..., str]
 ) -> None:
-    names = list(swept)
-    totals = np.array(list(swept.values()))
+    names = list(totals_of)
+    totals = np.array(list(totals_of.values()))
     order = totals.argsort(axis=0)
     frame = pd.DataFrame(
         [
@@ -97,6 +106,39 @@ def test_phase_map_names_its_regions_and_where_you_are(
     assert "you are here" in text
     assert figure.layout.title.text.startswith("Prompting on GPT-6 Luna is cheapest where you are")
     assert figure.data[0].z.dtype == np.uint8
+
+
+def test_the_crossings_of_the_analysis_are_those_of_the_picture(
+    support_bot: Any, shipped: cm.PriceBook, sound: Callable[..., str]
+) -> None:
+    scenario = support_bot.scenario
+    found = analysis.breakeven(scenario, shipped, "requests")
+    figure = break_even(swept(found), months=24, here=found.now, found=crossed(found))
+    sound(figure)
+    ring = [t for t in figure.data if t.mode == "markers"]
+    assert [x for t in ring for x in t.x] == [c.at for c in found.crossings]
+
+
+def test_the_map_of_the_analysis_is_that_of_the_picture(
+    support_bot: Any, shipped: cm.PriceBook, sound: Callable[..., str]
+) -> None:
+    found = analysis.phase_map(
+        support_bot.scenario, shipped, "requests", "changes_per_year", columns=24, rows=8
+    )
+    frame = cells(found)
+    assert (frame["lead"] >= 0).all()
+    sound(phase_map(frame, months=24, here=(200_000, 2)))
+
+
+def test_an_input_that_may_be_nought_has_an_even_scale() -> None:
+    frame = pd.DataFrame(
+        [
+            {"option": name, "x": x, "p50": usd + x}
+            for name, usd in (("a", 10.0), ("b", 20.0))
+            for x in (0.0, 1.0, 2.0)
+        ]
+    )
+    assert break_even(frame, months=24, here=1.0).layout.xaxis.type == "linear"
 
 
 def test_nothing_to_draw_says_so() -> None:

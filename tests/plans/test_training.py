@@ -50,6 +50,16 @@ def test_low_and_high_lie_around_the_prediction() -> None:
         assert found.memory_gb_low < found.memory_gb <= found.memory_gb_high * 1.01
 
 
+@pytest.mark.parametrize("tool", [row["tool"] for row in SPECS.rows("stacks")])
+def test_every_tool_has_a_plan_for_what_it_trains(tool: str) -> None:
+    row = SPECS.tool(tool)
+    for method in ("full", "lora", "qlora"):
+        if row[method] == "yes":
+            found = plan(stack=tool, method=method, gpus=8)
+            assert found.fits
+            assert (found.tool, found.stack) == (tool, row["stack"])
+
+
 def test_what_was_not_measured_is_said_and_widens_the_band() -> None:
     sure, unsure = plan(stack="hf", method="lora"), plan(stack="unsloth", method="lora")
     assert sure.low_confidence == ""
@@ -155,5 +165,5 @@ def test_the_nearest_measurements_are_published_runs() -> None:
 def test_a_plan_that_fits_fits(model: str, gpu: str, **wishes: Any) -> None:
     found = plan(model, gpu, **wishes)
     assert found.hours > 0
-    assert found.fits == (found.memory_gb * 1.12 <= found.capacity_gb)
+    assert found.fits == (found.memory_gb * 1.08 <= found.capacity_gb)
     assert found.fits or found.short_gb > 0

@@ -269,6 +269,93 @@ def test_the_gpu_of_the_startup_works_two_hours_of_a_year() -> None:
     assert hours.sum() - idle < 2.5
 
 
+# GPUs of one's own: the same work and people as by the token, and predicted speeds
+
+OWN = {
+    "support_bot": ("Tuned Llama 8B on rented GPU",),
+    "contract_clauses": ("Tuned Qwen3 8B on a rented L40S", "Tuned Qwen3 8B on an owned H100"),
+    "brand_voice": ("DPO on Llama 8B on a rented L40S",),
+    "multilingual": ("Tuned Qwen3 8B on a rented H100",),
+    "twelve_teams": ("Twelve adapters on one rented L40S", "Twelve adapters on one owned H100"),
+}
+BY_TOKEN = {
+    "support_bot": "Tuned Nova Micro at Bedrock",
+    "contract_clauses": "Tuned Qwen3 8B at Tinker",
+    "brand_voice": "DPO on Llama 8B at Together",
+    "multilingual": "Tuned Qwen3.5 9B at Tinker",
+    "twelve_teams": "Twelve adapters at Tinker",
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_own_gpus_are_compared_on_equal_terms(name: str) -> None:
+    """People cost what they cost with a model by the token, but for hosted models that retire."""
+
+    def people(option: str) -> dict[str, float]:
+        frame = lines(name, option)
+        hours = frame[(frame["meter"] == "person_hour") & (frame["cause"] != "retirement")]
+        return {
+            str(k): float(v) for k, v in hours.groupby(["line", "cause"])["cost_usd"].sum().items()
+        }
+
+    for option in OWN[name]:
+        own, by_token = people(option), people(BY_TOKEN[name])
+        assert own.keys() == by_token.keys()
+        for line, usd in own.items():
+            # a move to a new base replaces some of the changes that would come anyway
+            assert 0.85 * usd <= by_token[line] <= usd * (1 + 1e-9), line
+        assert "predicted" in " ".join(compared(name).bills[option].assumptions)
+
+
+def training_speed(model: str, gpu: str, objective: str = "sft") -> float:
+    plan = cm.plan_training(
+        model, gpu, tokens=1e6, method="lora", objective=objective, gpus=1, sequence_length=2048
+    )
+    return plan.tokens_per_second
+
+
+def test_a_rented_gpu_stands_for_the_peak_and_trains_for_minutes() -> None:
+    frame = lines("contract_clauses", "Tuned Qwen3 8B on a rented L40S")
+    standing = frame[(frame["meter"] == "instance_hour") & (frame["phase"] == "serve")]
+    # 6 to 7.6 million clauses of 170 tokens, three times as many at the peak: one GPU
+    assert standing["cost_usd"].sum() == pytest.approx(HOURS * 1.09)
+    train = frame[frame["line"].str.startswith("train/") & (frame["phase"] == "build")]
+    # 2 runs of 3 epochs over 4,000 clauses of 150 tokens, and a quarter of an hour for each start
+    examples = read(NOTEBOOKS / "data" / "contract_clauses.jsonl")
+    mean = sum(tokens(example["messages"]) for example in examples) / len(examples) + BEGIN
+    amount = 3 * 4_000 * mean * ratio("qwen", "english")
+    hand = 2 * (amount / training_speed("Qwen3-8B", "L40S") / 3600 + 0.25)
+    assert train["quantity"].sum() == pytest.approx(hand)
+
+
+def test_an_owned_gpu_costs_its_capital_whatever_it_does() -> None:
+    frame = lines("contract_clauses", "Tuned Qwen3 8B on an owned H100")
+    usd = frame.groupby("meter")["cost_usd"].sum()
+    years = HOURS / 8_760
+    # 39,200 dollars over 4 years at 10 %, a fifth left at the end, and 5 % a year of support
+    annuity = (1 - 0.2 * 1.1**-4) * 0.1 / (1 - 1.1**-4)
+    assert usd["gpu_purchase"] == pytest.approx(39_200 * (annuity + 0.05) * years)
+    assert usd["kw_month"] == pytest.approx(24 * 1.275 * 184.06)
+
+
+def test_a_pair_is_two_sequences_on_a_gpu_of_ones_own() -> None:
+    frame = lines("brand_voice", "DPO on Llama 8B on a rented L40S")
+    train = frame[frame["line"].str.startswith("train/") & (frame["phase"] == "build")]
+    pairs = read(NOTEBOOKS / "data" / "brand_voice_pairs.jsonl")
+    prompt = sum(tokens(pair["input"]["messages"]) for pair in pairs) / len(pairs) + BEGIN
+    sides = ("preferred_output", "non_preferred_output")
+    answers = sum(tokens(pair[side], 0) for pair in pairs for side in sides) / len(pairs)
+    amount = 2 * 1_500 * (2 * prompt + answers) * ratio("llama3", "english")
+    hand = 2 * (amount / training_speed("Llama-3.1-8B", "L40S", "dpo") / 3600 + 0.25)
+    assert train["quantity"].sum() == pytest.approx(hand)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_no_option_on_own_gpus_is_the_cheapest(name: str) -> None:
+    """At these volumes a GPU waits most of the time; the READMEs say so."""
+    assert not any(compared(name).verdict.startswith(option) for option in OWN[name])
+
+
 # the data beside them
 
 OVERHEAD = 4  # tokens around each message: a frame of 3 and its role

@@ -173,9 +173,10 @@ def test_changes_evaluations_and_ageing_come_at_their_rates(
     # labels renewed each 24 months: 600 x 0.3 x 10 minutes = 30 hours
     labelled = amounts(found, activity="label", cause="label_ageing")
     assert labelled == pytest.approx(np.full(12, 30 / 24))
-    # trained anew: 2 runs x 0.3 Mtok x (1/4 + 1/24) a month
+    # trained anew: 2 runs x 0.3 Mtok x (1/4 + 1/24) a month, but where both come in one month
+    # (1/4 x 1/24 of the months) one training does for both
     trained = amounts(found, meter="train_mtok", phase="upkeep")
-    assert trained == pytest.approx(np.full(12, 0.6 * (1 / 4 + 1 / 24)))
+    assert trained == pytest.approx(np.full(12, 0.6 * (1 / 4 + 1 / 24 - 1 / 96)))
 
 
 def test_upkeep_can_be_switched_off(example_book: cm.PriceBook) -> None:
@@ -211,11 +212,13 @@ def test_what_the_tuning_service_no_longer_takes_is_not_billed(
     upkeep = replace(QUIET, requirement_changes_per_year=12)
     found = planned(example_book, option, upkeep=upkeep)
     # one change a month, each 2 x 0.3 Mtok; in January jobs for base-1 are taken on 5 of its 13
-    # days; from the 14th on base-2 is trained
+    # days; from the 14th on base-2 is trained, in January by the move itself
     old = amounts(found, sku="base-1:sft:lora", cause="requirement_change")
     assert old[:3] == pytest.approx([0.6, 0.6 * 5 / 31, 0])
     new = amounts(found, sku="base-2:sft:lora", cause="requirement_change")
-    assert new[:3] == pytest.approx([0, 0.6 * 18 / 31, 0.6])
+    assert new[:3] == pytest.approx([0, 0, 0.6])
+    moved = amounts(found, sku="base-2:sft:lora", cause="retirement")
+    assert moved[:3] == pytest.approx([0, 0.6, 0])
     said = (*found.warnings, *found.assumptions)
     assert any("re-tunes due by 2027-01-14 are not done and not billed" in text for text in said)
 

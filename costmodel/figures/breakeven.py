@@ -93,10 +93,11 @@ def swept(found: BreakEven) -> pd.DataFrame:
     """
     import pandas as pd
 
+    x = found.values  # noqa: PD011
     thin = np.unique(np.linspace(0, found.costs.shape[1] - 1, MOST_POINTS).astype(int))
     return pd.DataFrame(
         [
-            {"option": name, "x": float(found.values[k]), "p50": float(costs[k])}
+            {"option": name, "x": float(x[k]), "p50": float(costs[k])}
             for name, costs in zip(found.options, found.costs, strict=True)
             for k in thin
             if np.isfinite(costs[k])

@@ -336,7 +336,7 @@ def tornado(found: Mapping[str, Any], name: str, *, bill: pd.DataFrame | None = 
     values = [d[f"{end}_usd"] for d in drivers for end in ("low", "high")]
     low, high = min(*values, middle), max(*values, middle)
     room = (high - low) * 0.16
-    key = " ".join(style.coloured(f"■ {word}", ink) for _, word, ink in ends)
+    key = " ".join(style.coloured(f"■&nbsp;{word}", ink) for _, word, ink in ends)
     notes = [
         f"One input at a time at its {key}, the others at their mean ({brief(middle)}); "
         f"{len(found['months'])} months"

@@ -178,7 +178,8 @@ def rents(frame: pd.DataFrame, on: date) -> go.Figure:
         )
     gpu, best = frame["gpu"].iloc[0], frame.iloc[0]
     usual = float(frame["usd_per_gpu_hour"].median())
-    key = " ".join(style.coloured(f"■ {MARKET_LOOKS[m][0]}", MARKET_LOOKS[m][1]) for m in present)
+    looks = [MARKET_LOOKS[market] for market in present]
+    key = " ".join(style.coloured(f"■&nbsp;{word}", ink) for word, ink, _ in looks)
     more = len(cheapest) - len(providers)
     notes = [f"US$ per GPU-hour on {on}: {key}" + (f" · {more} dearer left out" if more else "")]
     low, high = (float(f(shown["usd_per_gpu_hour"])) for f in (min, max))

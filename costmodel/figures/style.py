@@ -63,8 +63,13 @@ HALF_PERCENT = 0.005
 SHORT_DECADES = 2.6
 NARROW_PX = 560  # width of the plot on the narrowest page we care for
 
-# the button that uploads a chart must not be there
-CONFIG: dict[str, Any] = {"displaylogo": False, "responsive": True, "showSendToCloud": False}
+# the button that uploads a chart must not be there, and $1 to $2 is no formula
+CONFIG: dict[str, Any] = {
+    "displaylogo": False,
+    "responsive": True,
+    "showSendToCloud": False,
+    "typesetMath": False,
+}
 
 
 def alpha(ink: str, opacity: float) -> str:
@@ -182,7 +187,7 @@ def coloured(text: str, ink: Ink) -> str:
 
 def phase_key(phases: Iterable[str]) -> str:
     """Return the words for phases in their colours, in place of a legend."""
-    return " ".join(coloured(f"■ {PHASE_WORDS[phase]}", PHASE_INKS[phase]) for phase in phases)
+    return " ".join(coloured(f"■&nbsp;{PHASE_WORDS[phase]}", PHASE_INKS[phase]) for phase in phases)
 
 
 def price(usd: float) -> str:

@@ -52,7 +52,10 @@ class Driver:
     def drawn(self, share: Array) -> Array:
         """Return values of an input, or factors on a price, at shares of the outcomes."""
         values = self.distribution.quantile(share)
-        return values / self.distribution.mean if self.rows or self.scaled else values
+        if self.scaled:
+            # the least factor that makes sense is least after scaling, too
+            return np.maximum(values / self.distribution.mean, self.distribution.least)
+        return values / self.distribution.mean if self.rows else values
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from costmodel.analysis.budget import budget
 from costmodel.analysis.uncertainty import (
     CHANGES_AT_RANDOM,
     Chance,
+    Driver,
     chance_of,
     draws,
     explained,
@@ -22,7 +23,7 @@ from costmodel.analysis.uncertainty import (
     worth_knowing,
 )
 from costmodel.errors import ScenarioError
-from costmodel.quantities.distributions import uniforms
+from costmodel.quantities.distributions import Distribution, uniforms
 
 SUPPORT_BOT = Path(__file__).parents[2] / "notebooks" / "scenarios" / "support_bot.toml"
 
@@ -384,3 +385,9 @@ def test_predicted_speeds_bring_their_bands() -> None:
     swings = one_at_a_time(draws(chance, 8, [option]))[option]
     slow, fast = swings[[d.name for d in chance.drivers].index(name)]
     assert slow > fast
+
+
+def test_a_speed_predicted_with_a_wide_band_stays_above_the_least_that_makes_sense() -> None:
+    wide = Distribution("range", {"low": 0.2, "mode": 1.0, "high": 3.0}, 0.1, 0.01)
+    drawn = Driver("option.x.host.training_factor", wide, scaled=True).drawn(np.array([1e-9, 0.5]))
+    assert drawn[0] == 0.01

@@ -18,7 +18,7 @@ from costmodel.quantities.upkeep import MONTHS_PER_YEAR, drawn_events
 from costmodel.scenario import Option, Scenario, book_for, numeric_inputs, plan, replace_inputs
 from costmodel.scenario.plan import Chances, Risk
 
-BLOCK = 2000  # draws computed at once
+BLOCK = 4000  # draws computed at once
 QUARTILE, RENT_TAIL = (
     0.25,
     0.1,
@@ -82,15 +82,17 @@ class Chance:
         return compare(self.scenario, self.book)
 
     @cached_property
-    def risks(self) -> dict[str, Risk]:
-        """Models of the options that may retire at any time, by name."""
+    def risks_of(self) -> dict[str, tuple[Risk, ...]]:
+        """Models that may retire at any time, of each option that can be had."""
         if not self.events:
             return {}
-        found: dict[str, Risk] = {}
-        for name in self.central.bills:
-            option = self.scenario.option(name)
-            found |= {risk.name: risk for risk in plan(self.scenario, option, self.book).risks}
-        return found
+        options = {name: self.scenario.option(name) for name in self.central.bills}
+        return {name: plan(self.scenario, o, self.book).risks for name, o in options.items()}
+
+    @cached_property
+    def risks(self) -> dict[str, Risk]:
+        """Models of all options that may retire at any time, by name."""
+        return {risk.name: risk for risks in self.risks_of.values() for risk in risks}
 
     @cached_property
     def at_random(self) -> dict[str, float]:
@@ -180,15 +182,17 @@ class Chance:
         scenario = replace_inputs(self.scenario, inputs)
         return scenario if per_year is None else replace_inputs(scenario, {CHANGES: per_year})
 
-    def moves(self, lives: Array) -> dict[str, Array]:
+    def moves(self, lives: Array, options: Sequence[str]) -> dict[str, Array]:
         """Return the forced moves of each model that may retire. [1/month], shape (S, T)
 
         Args:
             lives: Shares of the outcomes of their lives, shape (S, risks x LIVES). [1]
+            options: Options that are billed; the models of others are left out.
         """
+        asked = {risk.name for name in options for risk in self.risks_of.get(name, ())}
         parts = np.split(lives, max(len(self.risks), 1), axis=1)
         pairs = zip(self.risks.items(), parts, strict=False)
-        return {name: risk.drawn(part) for (name, risk), part in pairs}
+        return {name: risk.drawn(part) for (name, risk), part in pairs if name in asked}
 
 
 def chance_of(
@@ -355,10 +359,12 @@ def draws(chance: Chance, number: int, names: Sequence[str] = ()) -> Draws:
     shares, changes, lives = chance.shares(number)
     values = {d.name: d.drawn(shares[:, k]) for k, d in enumerate(chance.drivers)}
     per_year = _changes(chance, values, changes)
-    moves = chance.moves(lives)
     parts: dict[str, list[tuple[Array, Array]]] = {name: [] for name in wanted}
+    # models of options that were not asked about move nothing
+    moved = {name: np.zeros(number) for name in chance.risks}
     for start in range(0, number, BLOCK):
         block = slice(start, min(start + BLOCK, number))
+        moves = chance.moves(lives[block], wanted)
         here = _Block(
             chance,
             chance.put(
@@ -366,14 +372,16 @@ def draws(chance: Chance, number: int, names: Sequence[str] = ()) -> Draws:
                 None if per_year is None else per_year[block],
             ),
             {row: values[d.name][block] for d in chance.drivers for row in d.rows},
-            Chances({name: times[block] for name, times in moves.items()}),
+            Chances(moves),
             block.stop - block.start,
         )
         for name in wanted:
             parts[name].append(_costs(here, name))
+        for name, times in moves.items():
+            moved[name][block] = times.sum(axis=-1)
     if per_year is not None:
         values[CHANGES_AT_RANDOM] = per_year.mean(axis=-1) * chance.years
-    values |= {name: times.sum(axis=-1) for name, times in moves.items()}
+    values |= moved
     costs = tuple(
         # one after the other, so that only one option lies in memory twice
         Costs(name, *(np.concatenate(each) for each in zip(*parts.pop(name), strict=True)))
@@ -524,7 +532,7 @@ def crossing_band(
     values = {d.name: d.drawn(shares[:, k]) for k, d in enumerate(chance.drivers)}
     per_year = _changes(chance, values, changes)
     values = {name: np.repeat(value, STEPS) for name, value in values.items()}
-    moves = {name: np.repeat(m, STEPS, axis=0) for name, m in chance.moves(lives).items()}
+    moves = {name: np.repeat(m, STEPS, axis=0) for name, m in chance.moves(lives, names).items()}
     scenario = chance.put(values, None if per_year is None else np.repeat(per_year, STEPS, axis=0))
     block = _Block(
         chance,

@@ -21,7 +21,7 @@ import pandas as pd
 import pytest
 
 import costmodel as cm
-from costmodel.analysis.uncertainty import chance_of, draws
+from costmodel.analysis.uncertainty import LIVES, chance_of, draws
 from costmodel.quantities.distributions import Distribution
 from costmodel.quantities.upkeep import drawn_events
 from costmodel.scenario.model import Uncertain
@@ -292,18 +292,25 @@ def test_draws_against_the_same_sums_by_hand() -> None:
     central = 200e3 * 1.03 ** np.arange(24)
     # quantity of each line per request, for those in proportion to the requests; price
     serving = [(x.amount / central, x.unit_usd) for x in bill.lines if x.line.phase == "serve"]
-    other = [(x.amount, x.unit_usd) for x in bill.lines if x.line.phase != "serve"]
+    fixed = [(x.amount, x.unit_usd, x.line) for x in bill.lines if x.line.phase != "serve"]
+    at, risk = next(
+        (k, risk) for k, risk in enumerate(chance.risks.values()) if risk.model == "gpt-6-luna"
+    )
 
     def by_hand() -> np.ndarray[Any, Any]:
-        drawn, chances, _ = chance.shares(10_000)
+        drawn, chances, lives = chance.shares(10_000)
         requests = spread.quantile(drawn[:, [0]]) * 1.03 ** np.arange(24)
         changes = drawn_events(2.0, chances)
+        moves = risk.drawn(lives[:, LIVES * at : LIVES * (at + 1)])
+        # work that both share is done once
+        alone = changes * (1.0 - np.clip(moves, 0.0, 1.0))
         total = np.zeros((10_000, 24))
         for each, usd in serving:
             quantity = requests * each
             total += quantity * usd
-        for amount, usd in other:
-            quantity = changes * amount
+        for amount, usd, line in fixed:
+            times = moves if line.cause == "retirement" else alone
+            quantity = times * amount
             total += quantity * usd
         return total
 

@@ -208,7 +208,8 @@ def chance_of(
     Args:
         scenario: The scenario.
         book: The prices.
-        bands: Whether labour and rented GPUs vary within the bands of their rows.
+        bands: Whether labour and rents vary within the bands of their rows, and predicted speeds of
+            own GPUs within theirs.
         events: Whether requirements change and models retire at random, not evenly at their rate.
         seed: Of the draws.
 
@@ -294,7 +295,7 @@ class Costs:
     Attributes:
         name: The option.
         monthly: Cost of each month. [US$], shape (S, T)
-        value: What options are ranked by: see `Draws.unit`. [US$], shape (S,)
+        value: What options are ranked by, of an outcome or in all: see `Draws.rated`. [US$], (S,)
     """
 
     name: str
@@ -309,7 +310,7 @@ class Draws:
     Attributes:
         chance: What was drawn from.
         values: Driver -> value in each draw; of a price, factor on it; of what is left to chance,
-            how often it came in a year. shape (S,)
+            how often it came over the horizon. shape (S,)
         costs: One entry for each option that can be had.
         central: The same for the means of all inputs, one draw.
         rated: Whether options are ranked by the cost of a successful outcome.

@@ -38,7 +38,7 @@ def budget(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     bands: Annotated[  # noqa: FBT002
-        bool, typer.Option("--bands/--no-bands", help="Labour and rents vary within their rows.")
+        bool, typer.Option("--bands/--no-bands", help="Labour, rents and predicted speeds vary.")
     ] = True,
     events: Annotated[  # noqa: FBT002
         bool,

@@ -102,7 +102,7 @@ RULES: dict[str, tuple[tuple[str, Rule], ...]] = {
     "bedrock_claude": ((BEDROCK_CLAUDE, _alternating),),
     "vertex_sft": (("vertex", _vertex),),
 }
-# fewest and most records where no row of finetuning.csv says so
+# fewest records that a provider takes
 FEWEST = {"bedrock_claude": ((BEDROCK_CLAUDE, 32),), "openai_chat": (("openai", 10), ("azure", 10))}
 FEWEST["openai_dpo"] = FEWEST["openai_chat"]
 

@@ -99,7 +99,9 @@ def pricing_init(
         message = f"{folder} exists and is not empty; name a new folder"
         raise DataError(message)
     try:
-        shutil.copytree(shipped_dir(), folder, dirs_exist_ok=True)
+        shutil.copytree(
+            shipped_dir(), folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*")
+        )
     except OSError as error:
         message = f"{folder}: cannot be written ({error.strerror or error})"
         raise DataError(message) from None

@@ -65,6 +65,33 @@ def default_layers() -> list[Path]:
     return [here] if here.is_dir() and here.resolve() != shipped_dir().resolve() else []
 
 
+def edited_folder(named: Path | None = None) -> Path:
+    """Return the folder whose tables a command may change.
+
+    Args:
+        named: The folder that the user named; left out, `$COSTMODEL_PRICES`, else `./pricing`.
+
+    Raises:
+        PriceError: If there is none, or if it belongs to an installed package.
+    """
+    variable = os.environ.get("COSTMODEL_PRICES")
+    folder = named or Path(variable or "pricing")
+    inside = Path(str(files("costmodel"))).resolve() / "pricing"
+    if inside in (folder.resolve(), *folder.resolve().parents):
+        message = (
+            f"{folder}: belongs to the installed package; "
+            "`costmodel pricing init pricing` makes a copy to change"
+        )
+        raise PriceError(message)
+    if not folder.is_dir():
+        message = (
+            f"no folder of price tables at {folder}; `costmodel pricing init pricing` makes a copy "
+            "to change, or name one with --dir"
+        )
+        raise PriceError(message)
+    return folder
+
+
 def _days(day: date | None, missing: int) -> int:
     return missing if day is None else (day - date(1970, 1, 1)).days
 

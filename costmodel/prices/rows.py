@@ -25,6 +25,7 @@ from costmodel.prices.meters import (
 )
 from costmodel.prices.tables import TABLES, Record, read_file
 from costmodel.prices.windows import Mask, parse_window
+from costmodel.prices.writing import reading
 
 METER_NAMES = tuple(METERS)
 METER_INDEX = {name: k for k, name in enumerate(METER_NAMES)}
@@ -123,6 +124,11 @@ def read_layer(folder: Path, layer: int) -> dict[str, list[Record]]:
 
     Tables that are read on demand stay empty: `read_table` reads them.
     """
+    with reading(folder):
+        return _records(folder, layer)
+
+
+def _records(folder: Path, layer: int) -> dict[str, list[Record]]:
     records: dict[str, list[Record]] = {name: [] for name in TABLES}
     for path, name in table_files(folder).items():
         if TABLES[name].on_demand:
@@ -163,7 +169,8 @@ def read_table(name: str, layers: Sequence[Path]) -> list[Record]:
         if not path.is_file():
             continue
         label = f"{folder.as_posix()}/{TABLES[name].path}" if layer else TABLES[name].path
-        rows = read_file(TABLES[name], path, label)
+        with reading(folder):
+            rows = read_file(TABLES[name], path, label)
         _refuse_clashes(name, rows)
         found |= {tuple(row[column] for column in TABLES[name].key): row for row in rows}
     return list(found.values())

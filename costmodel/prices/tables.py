@@ -622,8 +622,12 @@ def _record(table: Table, cells: Mapping[str, str], where: str) -> Record:
     return row
 
 
-def _rows(path: Path, name: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the lines of a CSV file with their line numbers."""
+def csv_lines(path: Path, name: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the lines of a CSV file with their line numbers.
+
+    Raises:
+        PriceError: If the file cannot be read as CSV in UTF-8.
+    """
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -657,7 +661,7 @@ def read_file(table: Table, path: Path, name: str) -> list[Record]:
     Raises:
         PriceError: At the first row that the table does not allow, with file, line and value.
     """
-    lines = _rows(path, name)
+    lines = csv_lines(path, name)
     header = [cell.strip() for cell in next(lines, (1, []))[1]]
     if not any(header):
         message = f"{name} line 1: the file is empty; its first line names the columns"

@@ -16,7 +16,7 @@ from costmodel.prices.book import PriceBook
 from costmodel.quantities.distributions import Distribution, uniforms
 from costmodel.quantities.upkeep import MONTHS_PER_YEAR, drawn_events
 from costmodel.scenario import Option, Scenario, book_for, numeric_inputs, plan, replace_inputs
-from costmodel.scenario.plan import Chances, Risk
+from costmodel.scenario.draft import Chances, Risk
 
 BLOCK = 4000  # draws computed at once
 QUARTILE, RENT_TAIL = (

@@ -7,8 +7,9 @@ import math
 from costmodel.bill import bill
 from costmodel.prices.book import PriceBook
 from costmodel.prices.rows import PriceRow
+from costmodel.scenario.draft import InfeasibleError
 from costmodel.scenario.model import Pin, Scenario
-from costmodel.scenario.plan import InfeasibleError, book_for, plan
+from costmodel.scenario.plan import book_for, plan
 from costmodel.scenario.worth import settled
 
 

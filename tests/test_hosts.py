@@ -176,6 +176,14 @@ def test_a_prompt_longer_than_the_window_is_an_error(example_book: cm.PriceBook)
         billed(example_book, "mini-1", dedicated, parts={"question": 128_001})
 
 
+def test_open_weights_read_no_more_than_their_configuration_says() -> None:
+    host = cm.Owned(gpu="H100-SXM", replica_tokens_per_second=9_000, peak_to_mean=2.0)
+    book = cm.PriceBook.read()
+    with pytest.raises(cm.ScenarioError, match="own GPUs/Llama-3-8B, 8,192 tokens"):
+        billed(book, "Llama-3-8B", host, parts={"question": 8_193})
+    assert billed(book, "Llama-3.1-8B", host, parts={"question": 8_193}).total > 0
+
+
 # capacity
 
 

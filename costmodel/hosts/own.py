@@ -539,11 +539,19 @@ class Owned(Planned):
 
 def open_model(name: str, book: PriceBook) -> Model:
     """Return what the tables know about an open-weight model, whoever serves it."""
+    try:
+        window = float(Specs.of(book).model(name)["context_window"])
+    except PriceError:
+        # of a shape nobody listed: the speed of its replica has to be stated
+        window = math.nan
     for provider in sorted(book.catalog.providers):
         try:
             found = book.catalog.model(provider, name)
         except PriceError:
             continue
         # own weights neither retire nor carry the provider's rules
-        return Model("own GPUs", name, encoding=found.encoding, params_total=found.params_total)
-    return Model("own GPUs", name)
+        encoding, params = found.encoding, found.params_total
+        return Model(
+            "own GPUs", name, encoding=encoding, params_total=params, context_window=window
+        )
+    return Model("own GPUs", name, context_window=window)

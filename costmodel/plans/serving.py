@@ -441,10 +441,17 @@ def plan(
         compare: Whether to look for the nearest measurements.
 
     Raises:
-        ScenarioError: If the model does not fit or is too slow.
+        ScenarioError: If the model does not fit, is too slow, or does not read that much.
     """
     policy = policy or Policy()
     row, chip, c = specs.model(model), specs.gpu(gpu), specs.coefficients("serving")
+    length, window = load.input_tokens + load.output_tokens, row["context_window"]
+    if length > window:
+        message = (
+            f"a request of {length:,.0f} tokens does not fit the context window of "
+            f"{row['model']}, {window:,.0f} tokens (open_models.csv)"
+        )
+        raise ScenarioError(message)
     precision, said = precision_of(row, chip, policy.precision)
     if policy.gpus is not None and policy.gpus > largest:
         message = f"no machine with {chip['gpu']} has {policy.gpus} GPUs: {largest} at most"

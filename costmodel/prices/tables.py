@@ -405,6 +405,7 @@ TABLES: dict[str, Table] = {
             "ffn_dim",
             "mlp_mats",
             "vocab",
+            "context_window",
             "n_experts",
             "top_k",
             "moe_ffn",

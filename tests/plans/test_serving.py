@@ -144,6 +144,7 @@ def test_what_is_less_sure_is_said() -> None:
         ("Llama-3.1-8B", "H101-SXM", {}, ("unknown GPU 'H101-SXM'", "H100-SXM")),
         ("Llama-3.1-9B", "H100-SXM", {}, ("unknown model", "Llama-3.1-8B")),
         ("Llama-3.1-8B", "H100-SXM", {"gpus": 3}, ("1, 2, 4 or 8",)),
+        ("Llama-3-8B", "H100-SXM", {"input_tokens": 8_192}, ("window of Llama-3-8B, 8,192 tok",)),
         ("Llama-3.1-8B", "RTX-4090", {"gpus": 8}, ("has 8 GPUs", "at most")),
         ("Llama-3.1-8B", "H100-SXM", {"requests_per_second": 0}, ("requests_per_second", "> 0")),
         ("Llama-3.1-8B", "H100-SXM", {"input_tokens": -5}, ("input_tokens", "> 0")),

@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+CHROMIUM := $(or $(COSTMODEL_CHROMIUM),/usr/bin/chromium)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -14,7 +15,7 @@ help: ## list these targets
 demo: $(VENV)/.installed ## install into .venv and compare the options of an example
 	@$(BIN)/costmodel compare notebooks/scenarios/support_bot.toml
 
-test: $(VENV)/.installed-dev ## every check: style, types, imports, tests, doctests, notebooks, wheel
+test: $(VENV)/.installed-dev | $(CHROMIUM) ## every check: style, types, imports, tests, doctests, notebooks, browser, wheel
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -37,7 +38,7 @@ format: $(VENV)/.installed-dev ## format the code, strip outputs from the notebo
 	find notebooks -name '*.ipynb' -not -path '*/.*' -exec $(BIN)/nbstripout {} +
 
 clean: ## remove .venv, builds and caches
-	rm -rf $(VENV) build dist .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist .benchmarks .screenshots .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find costmodel tests -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp is older than its prerequisites when the environment is stale.
@@ -62,3 +63,10 @@ $(VENV)/.installed-bench: $(VENV)/.installed-dev
 	@echo 'Adding what the benchmarks compare with ...'
 	@$(PIP) install --constraint constraints.txt --group bench
 	@touch $@
+
+# The tests look at the notebooks in it.
+$(CHROMIUM):
+	@test '$@' = /usr/bin/chromium && test "$$(id -u)" = 0 && command -v apt-get >/dev/null || \
+	  { echo '$@ is missing; on Debian: sudo apt install chromium; or name one: make test COSTMODEL_CHROMIUM=FILE' >&2; exit 1; }
+	@echo 'Installing Chromium for the tests ...'
+	@apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes chromium >/dev/null

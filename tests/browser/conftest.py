@@ -1,0 +1,269 @@
+"""A JupyterLab of its own and Debian's Chromium, for tests of what users see.
+
+Nothing is shared with the settings of the user, and nothing outside this machine is asked. Tests
+wait for what the page says (kernel idle, cell done, `data-drawn`), never for time to pass.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    TimeoutError,
+    sync_playwright,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+PICTURES = ROOT / ".screenshots"
+HEIGHT = 900
+TOKEN = "costmodel"
+PATIENCE = 60_000  # of a busy machine [ms]
+# no news, no look for updates, and cells off the screen are drawn, too
+SETTINGS = {
+    "notebook-extension/tracker": '{"windowingMode": "none"}',
+    "apputils-extension/notification": '{"checkForUpdates": false, "fetchNews": "false"}',
+}
+PRIVATE = (
+    *("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"),
+    *("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR"),
+)
+SERVER = (
+    *("--no-browser", "--ip=127.0.0.1", "--port=0", "--allow-root", "--expose-app-in-browser"),
+    *(f"--IdentityProvider.token={TOKEN}", "--LabApp.news_url="),
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    "--LabApp.extension_manager=readonly",
+)
+CHROMIUM = (
+    *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
+    *("--disable-sync", "--disable-default-apps", "--disable-domain-reliability", "--no-pings"),
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+SESSION = "window.jupyterapp.shell.currentWidget.sessionContext"
+OURS = ".jp-OutputArea-output, .jp-MarkdownOutput"
+DONE = r"""() => [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")]
+    .every(prompt => /\[\d+\]/.test(prompt.textContent))"""
+SETTLED = """() => {
+    const light = document.body.dataset.jpThemeLight === "true" ? "light" : "dark";
+    const apps = [...document.querySelectorAll(".cm-app")];
+    const charts = [...document.querySelectorAll(".cm-chart")];
+    return apps.every(app => ["ready", "error"].includes(app.dataset.state))
+        && charts.filter(chart => chart.offsetParent !== null).every(chart =>
+            chart.dataset.seq > 0 && chart.dataset.drawn === chart.dataset.seq
+            && chart.dataset.theme === light);
+}"""
+SIDEWAYS = """() => [...document.querySelectorAll("html, .jp-Notebook, .jp-Notebook *")]
+    .filter(e => e.scrollWidth > e.clientWidth + 1
+        && ["auto", "scroll"].includes(getComputedStyle(e).overflowX))
+    .map(e => `${e.tagName} .${e.className}: ${e.scrollWidth} in ${e.clientWidth}`)"""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A JupyterLab that runs: its address, its working folder, and what its programs see."""
+
+    url: str
+    folder: Path
+    environment: dict[str, str]
+
+    def costmodel(self, *words: str | Path) -> str:
+        """Return what a command prints, run in the working folder."""
+        command = (sys.executable, "-c", "from costmodel.cli import main; main()", *map(str, words))
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@dataclass
+class Notebook:
+    """A notebook on a page of its own, and what went wrong there."""
+
+    page: Page
+    lab: Lab
+    name: str
+    errors: list[str] = field(default_factory=list)
+    abroad: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Listen."""
+        self.page.set_default_timeout(PATIENCE)
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", self._asked)
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    def _asked(self, request: Request) -> None:
+        where = urlsplit(request.url)
+        if where.scheme not in ("data", "blob") and where.hostname != "127.0.0.1":
+            self.abroad.append(request.url)
+
+    def open(self) -> None:
+        """Load the page and wait for a kernel that is idle."""
+        self.page.goto(f"{self.lab.url}doc/tree/{self.name}?token={TOKEN}&reset")
+        self.page.locator(".jp-CodeCell").first.wait_for()
+        # the status bar says idle while there is no kernel yet
+        self.page.evaluate(f"async () => {{ await {SESSION}.ready; }}")
+        self.idle()
+
+    def idle(self) -> None:
+        """Wait for a kernel that is idle."""
+        self.page.wait_for_function(f"{SESSION}.session?.kernel?.status === 'idle'")
+
+    def menu(self, menu: str, command: str) -> None:
+        """Choose from a menu."""
+        self.page.get_by_role("menuitem", name=menu, exact=True).click()
+        self.page.locator(f'.lm-Menu-item[data-command="{command}"]').click()
+
+    def run_all(self) -> None:
+        """Run all cells from the menu, and wait until they are done and their charts drawn."""
+        self.menu("Run", "runmenu:run-all")
+        self.page.wait_for_function(DONE)
+        self.settled()
+
+    def settled(self) -> None:
+        """Wait until apps are ready and the charts on show are drawn."""
+        self.page.wait_for_function(SETTLED)
+
+    def dress(self, theme: str, width: int) -> None:
+        """Take a theme (light or dark) and a width of the window, and wait for both."""
+        self.page.set_viewport_size({"width": width, "height": HEIGHT})
+        light = "true" if theme == "light" else "false"
+        self.page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})",
+            f"JupyterLab {theme.title()}",
+        )
+        self.page.locator(f'body[data-jp-theme-light="{light}"]').wait_for(state="attached")
+        self.settled()
+
+    def tabs(self) -> list[str]:
+        """Return the titles of the tabs; a notebook without tabs has one view without a name."""
+        return self.page.locator(".jp-Notebook").get_by_role("tab").all_inner_texts() or [""]
+
+    def open_tab(self, title: str) -> None:
+        """Show a tab and wait until its charts are drawn."""
+        if title:
+            notebook = self.page.locator(".jp-Notebook")
+            tab = notebook.get_by_role("tab", name=title, exact=True)
+            tab.click()
+            self.page.wait_for_function(
+                "tab => tab.getAttribute('aria-selected') === 'true'", arg=tab.element_handle()
+            )
+        self.settled()
+
+    def sideways(self) -> list[str]:
+        """Return what has to be scrolled sideways, once pictures had the time to fit."""
+        with suppress(TimeoutError):
+            self.page.wait_for_function(f"() => ({SIDEWAYS})().length === 0", timeout=5_000)
+        found: list[str] = self.page.evaluate(SIDEWAYS)
+        return found
+
+    def violations(self) -> list[str]:
+        """Return what axe finds in our part of the page."""
+        found = Axe().run(self.page, context=OURS).response["violations"]
+        return [
+            f"{rule['id']}: {', '.join(str(node['target'][0]) for node in rule['nodes'][:5])}"
+            for rule in found
+        ]
+
+    def picture(self, name: str) -> None:
+        """Keep what the page shows, as high as it is, in the folder that git ignores."""
+        path = PICTURES / Path(self.name).stem / f"{name}.png"
+        high = self.page.evaluate("document.querySelector('.jp-Notebook').scrollHeight")
+        size = self.page.viewport_size
+        assert size is not None
+        self.page.set_viewport_size({"width": size["width"], "height": max(HEIGHT, high + 120)})
+        self.settled()
+        self.page.screenshot(path=path)
+        self.page.set_viewport_size(size)
+        self.settled()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Start JupyterLab on a fresh working folder, with settings of its own."""
+    home = tmp_path_factory.mktemp("lab")
+    hidden = ("JUPYTER", "IPYTHON", "COSTMODEL_")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
+    environment |= {name: str(home / name.lower()) for name in PRIVATE}
+    for name, text in SETTINGS.items():
+        path = home / "jupyterlab_settings_dir/@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    (home / "work").mkdir()
+    offline = Lab("", home / "work", environment)
+    offline.costmodel("lab", ".", "--no-open")
+
+    command = (sys.executable, "-m", "jupyterlab", *SERVER, f"--ServerApp.root_dir={home / 'work'}")
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        said = []
+        for line in server.stderr:
+            said.append(line)
+            if found := re.search(r"http://127\.0\.0\.1:\d+/", line):
+                break
+        else:
+            pytest.fail("JupyterLab does not start:\n" + "".join(said))
+        # a full pipe would stop the server
+        reader = threading.Thread(target=server.stderr.read, daemon=True)
+        reader.start()
+        yield Lab(found[0], home / "work", environment)
+        server.terminate()
+        reader.join()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """Return the browser; without one the tests fail."""
+    path = Path(os.environ.get("COSTMODEL_CHROMIUM", "/usr/bin/chromium"))
+    if not os.access(path, os.X_OK):
+        pytest.fail(
+            f"{path} is missing: sudo apt install chromium, or name one in COSTMODEL_CHROMIUM"
+        )
+    return path
+
+
+# Of a module, as the event loop of Playwright would be in the way of other tests that have one.
+@pytest.fixture(scope="module")
+def browser(chromium: Path) -> Iterator[Browser]:
+    """Start Chromium."""
+    sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=[*CHROMIUM, *sandbox])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda name: Path(name).stem)
+def notebook(request: pytest.FixtureRequest, browser: Browser, lab: Lab) -> Iterator[Notebook]:
+    """Open a notebook and run all of it; the tests of a module share the page."""
+    with browser.new_page(viewport={"width": 1440, "height": HEIGHT}) as page:
+        notebook = Notebook(page, lab, request.param)
+        notebook.open()
+        notebook.run_all()
+        yield notebook
+        page.evaluate(f"async () => {{ await {SESSION}.shutdown(); }}")

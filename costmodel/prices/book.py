@@ -421,13 +421,18 @@ class PriceBook:
         """Return the rows of a key in order of precedence, the strongest last."""
         return self.rows[self._groups[self.key(key)]]
 
-    def price_on(self, key: Key, meter: str, day: date) -> float:
-        """Return the base price of one unit on a day, nan if there is none. [US$]"""
+    def row_on(self, key: Key, day: date) -> int:
+        """Return the base row of a key that holds on a day, -1 if there is none."""
         group = self._groups[self.key(key)]
         one = np.ones(1, np.int64)
         length = one * (group.stop - group.start)
         (row,) = self._select(one * group.start, length, one * _days(day, 0), np.ones(1), one * 0)
-        return math.nan if row < 0 else self.unit_usd(int(row), meter)
+        return int(row)
+
+    def price_on(self, key: Key, meter: str, day: date) -> float:
+        """Return the base price of one unit on a day, nan if there is none. [US$]"""
+        row = self.row_on(key, day)
+        return math.nan if row < 0 else self.unit_usd(row, meter)
 
     def products(self) -> list[Key]:
         """Return the keys of `retrieval.csv`."""

@@ -139,6 +139,7 @@ class Catalog:
         claims: Rows of `claims.csv`: figures that circulate.
         rules: Rows of `rules.csv`: advice, with its condition.
         images: Rows of `images.csv`: how models count the tokens of pictures.
+        rates: Rows of `fx.csv`, later layers last.
     """
 
     models: tuple[Record, ...]
@@ -150,6 +151,7 @@ class Catalog:
     claims: tuple[Record, ...] = ()
     images: tuple[Record, ...] = ()
     rules: tuple[Record, ...] = ()
+    rates: tuple[Record, ...] = ()
 
     @cached_property
     def providers(self) -> frozenset[str]:

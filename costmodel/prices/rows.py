@@ -269,6 +269,7 @@ def assemble(
         claims=tuple(tables["claims"]),
         images=tuple(tables["images"]),
         rules=tuple(tables["rules"]),
+        rates=tuple(tables["fx"]),
     )
     _check_names(catalog, tables)
     for provider in catalog.providers:

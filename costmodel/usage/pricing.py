@@ -1,0 +1,316 @@
+"""A ledger at the prices of each day: exact integers, each row with the price row behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from costmodel.errors import DataError, PriceError, nearest
+from costmodel.prices.book import PriceBook
+from costmodel.prices.meters import METERS, TOKEN_COLUMNS
+from costmodel.prices.rows import METER_INDEX, Key
+from costmodel.usage.ledger import PICO, TOKENS, Ledger
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Ints = npt.NDArray[np.int64]
+
+PER_TOKEN = 1e6  # US$ per Mtok -> 10^-12 US$ per token
+NOON = 720  # minute that stands for a whole day, as in the price book
+LIMIT = 2.0**63
+RATE = 10**9  # parts in which exchange rates are counted
+BASES = ("billed", "effective")
+# what is bought -> table of prices, where it is not tokens of requests
+TABLE_OF = {
+    "instance_hour": "gpu_rental",
+    "hosting_hour": "finetuning",
+    "train_mtok": "finetuning",
+    "train_hour": "finetuning",
+    "unit_hour": "provisioned",
+}
+FRESH = "input_mtok"
+METER_OF = {
+    "cached_input_tokens": "cached_input_mtok",
+    "cache_write_tokens": "cache_write_mtok",
+    "cache_write_1h_tokens": "cache_write_1h_mtok",
+    "output_tokens": "output_mtok",
+}
+# billed as plain input where nothing else is published
+AS_INPUT = ("cached_input_mtok", "cache_write_mtok")
+
+
+@dataclass(frozen=True, eq=False)
+class Priced:
+    """A ledger with prices.
+
+    Attributes:
+        frame: The frame of the ledger and `price_row` (place in `book.rows`, -1 = without a
+            price), `list_pico` (cost at the prices of the day, 10^-12 US$, 0 without a price),
+            `stated` (whether the row states money on the chosen basis) and `billed_pico` (that
+            money, 10^-12 US$, 0 where none is stated).
+        book: The prices.
+        unpriced: What has no price, a row each: provider, model, mode, region, meter, why, rows,
+            requests, tokens, quantity, billed_pico.
+        notes: What had to be assumed, exchange rates included.
+    """
+
+    frame: pd.DataFrame = field(repr=False)
+    book: PriceBook = field(repr=False)
+    unpriced: pd.DataFrame = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+
+def total(pico: Any) -> int:
+    """Return the sum of amounts, exact however large. [10^-12 US$]"""
+    values = np.asarray(pico, np.int64)
+    return (int((values >> 32).sum()) << 32) + int((values & 0xFFFFFFFF).sum())
+
+
+def dollars(pico: int) -> float:
+    """Return 10^-12 dollars as dollars.
+
+    >>> dollars(569_788_000_000)
+    0.569788
+    """
+    return pico / PICO
+
+
+def _product(amount: Ints, pico: Ints, what: str) -> Ints:
+    """Multiply without leaving the range of integers."""
+    if amount.size and np.max(np.abs(amount.astype(float) * pico)) >= LIMIT:
+        message = f"{what}: a row costs more than 9.2 million US$; split it"
+        raise DataError(message)
+    return amount * pico
+
+
+def token_pico(book: PriceBook, rows: Ints) -> dict[str, tuple[Ints, npt.NDArray[np.bool_]]]:
+    """Return what a token costs under price rows, by meter, and where that is no price of its own.
+
+    Args:
+        book: The prices.
+        rows: Places in `book.rows`; -1 costs nothing.
+
+    Returns:
+        Meter -> 10^-12 US$ per token, and whether it has a price. A cached or written token
+        without a price of its own costs what plain input does.
+    """
+    made = {}
+    plain = book.unit_prices(rows, FRESH)
+    for meter in TOKEN_COLUMNS.values():
+        usd = book.unit_prices(rows, meter)
+        usd = np.where(np.isnan(usd), plain, usd) if meter in AS_INPUT else usd
+        known = ~np.isnan(usd) & (rows >= 0)
+        made[meter] = np.rint(np.where(known, usd, 0.0) * PER_TOKEN).astype(np.int64), known
+    return made
+
+
+def token_amounts(columns: Mapping[str, Any]) -> dict[str, Ints]:
+    """Return the tokens of rows by meter: fresh input, cached, written, output. [token]"""
+    given = {name: np.asarray(columns[name], np.int64) for name in TOKENS}
+    fresh = given["input_tokens"] - sum(given[name] for name in TOKENS[1:4])
+    return {FRESH: fresh} | {meter: given[name] for name, meter in METER_OF.items()}
+
+
+def price_rows(frame: pd.DataFrame, book: PriceBook) -> Ints:
+    """Return the price row of each row of tokens, -1 where there is none or nothing to price."""
+    tokens = np.asarray(frame["meter"] == "tokens")
+    found = np.full(len(frame), -1, np.int64)
+    part = frame if tokens.all() else frame.loc[tokens]
+    if len(part):
+        found[tokens] = book.rows_for(price_columns(part), len(part), strict=False)
+    return found
+
+
+def price_columns(part: pd.DataFrame) -> dict[str, Any]:
+    """Return the columns by which the book selects a price."""
+    minute = part["minute"].to_numpy().astype(np.int64)
+    minute = np.where(minute < 0, NOON, minute)
+    return {
+        **{name: part[name] for name in ("provider", "model", "mode", "region")},
+        "on": part["day"] + minute.astype("timedelta64[m]"),
+        "input_tokens": part["request_tokens"].to_numpy(),
+    }
+
+
+def usd_of(frame: pd.DataFrame, book: PriceBook) -> tuple[Ints, list[str]]:
+    """Return the money of each row in 10^-12 US$, and the exchange rates used.
+
+    Raises:
+        DataError: If a currency has no rate.
+    """
+    amount = frame["amount"].to_numpy()
+    currency = frame["currency"].cat
+    notes: list[str] = []
+    if set(currency.categories) <= {"", "USD"}:
+        return amount, notes
+    usd, codes = amount.copy(), currency.codes.to_numpy()
+    days = frame["day"].to_numpy().astype("datetime64[D]")
+    for code in np.unique(codes):
+        name = str(currency.categories[code])
+        mine = np.flatnonzero(codes == code)
+        if name in ("", "USD") or not mine.size:
+            continue
+        rates = [row for row in book.catalog.rates if row["currency"] == name]
+        if not rates:
+            first = frame.iloc[int(mine[0])]
+            known = {"USD", *(row["currency"] for row in book.catalog.rates)}
+            message = (
+                f"{first['file']} record {first['row']}: {name} has no exchange rate; add a row "
+                f"to fx.csv, in a folder named with --prices{nearest(name, known)}"
+            )
+            raise DataError(message)
+        rates.sort(key=lambda row: (row["layer"], row["effective_from"] or date.min))
+        begins = np.array([row["effective_from"] or date.min for row in rates], "datetime64[D]")
+        # money older than the first rate takes it, and the note says of when it is
+        which = np.zeros(mine.size, np.int64)
+        for k, begin in enumerate(begins):
+            which[days[mine] >= begin] = k
+        parts = np.array([round(row["usd_per_unit"] * RATE) for row in rates], np.int64)[which]
+        high, low = np.divmod(amount[mine], RATE)
+        usd[mine] = _product(high, parts, name) + (low * parts + RATE // 2) // RATE
+        notes += [
+            f"{name} at {rates[k]['usd_per_unit']:g} US$, {rates[k]['file']} line "
+            f"{rates[k]['line']}, of {rates[k]['effective_from']}"
+            for k in np.unique(which)
+        ]
+    return usd, notes
+
+
+def price(ledger: Ledger, book: PriceBook, *, basis: str = "billed") -> Priced:
+    """Price a ledger at the prices of each day.
+
+    Args:
+        ledger: What was used and billed.
+        book: The prices.
+        basis: Which money counts where an export states two: `billed` (cash, purchases when they
+            are made) or `effective` (amortised). Money that a tool computed counts for either.
+
+    Raises:
+        DataError: If a currency has no exchange rate.
+    """
+    import pandas as pd
+
+    if basis not in BASES:
+        message = f"unknown basis {basis!r}{nearest(basis, BASES)}"
+        raise DataError(message)
+    frame = ledger.frame
+    rows = price_rows(frame, book)
+    unit = token_pico(book, rows)
+    amounts = token_amounts({name: frame[name].to_numpy() for name in TOKENS})
+    cost = np.zeros(len(frame), np.int64)
+    missing: dict[str, npt.NDArray[np.bool_]] = {}
+    notes: list[str] = []
+    for meter, amount in amounts.items():
+        pico, known = unit[meter]
+        cost += _product(amount, pico, "the ledger")
+        gap = (amount > 0) & ~known & (rows >= 0)
+        if gap.any():
+            missing[meter] = gap
+        if meter in AS_INPUT:
+            used = np.unique(rows[(amount > 0) & (rows >= 0)])
+            own = np.isnan(book.usd[used, METER_INDEX[meter]])
+            notes += [
+                f"{key}: no price for {meter} is published; counted as plain input"
+                for key in sorted({str(book.rows[int(k)].key) for k in used[own]})
+            ]
+    lacking = np.zeros(len(frame), bool)
+    for gap in missing.values():
+        lacking |= gap
+    rows = np.where(lacking, -1, rows)
+    cost[rows < 0] = 0
+    _other_meters(frame, book, rows, cost)
+    money = frame["money"]
+    chosen = np.asarray(money.isin([basis, "computed"]))
+    usd, rates = usd_of(frame, book)
+    billed = np.where(chosen, usd, 0)
+    priced = frame.assign(price_row=rows, list_pico=cost, stated=chosen, billed_pico=billed)
+    unpriced = _unpriced(priced, book, missing)
+    return (
+        Priced(priced, book, unpriced, (*rates, *notes))
+        if len(frame)
+        else Priced(priced, book, pd.DataFrame(unpriced))
+    )
+
+
+def _other_meters(frame: pd.DataFrame, book: PriceBook, rows: Ints, cost: Ints) -> None:
+    """Price hours and training, one look-up for each thing and day."""
+    names = ["provider", "model", "mode", "region", "meter", "day"]
+    mine = np.asarray(frame["meter"].isin(list(TABLE_OF)) & frame["quantity"].notna())
+    if not mine.any():
+        return
+    part = frame.loc[mine, [*names, "quantity"]]
+    numbers = part.groupby(names, observed=True, sort=False).ngroup().to_numpy()
+    first = np.unique(numbers, return_index=True)[1]
+    found, usd = np.full(first.size, -1, np.int64), np.zeros(first.size)
+    for k, record in enumerate(part.iloc[first].itertuples(index=False)):
+        *words, meter, day, _ = record
+        key = Key(TABLE_OF[str(meter)], *map(str, words))
+        if book.sells(key, str(meter)):
+            row = book.row_on(key, day.date())
+            value = book.unit_usd(row, str(meter)) if row >= 0 else np.nan
+            if not np.isnan(value):
+                found[k], usd[k] = row, value
+    rows[mine] = found[numbers]
+    money = usd[numbers] * part["quantity"].to_numpy() * PICO
+    cost[mine] = np.rint(money).astype(np.int64)
+
+
+def _unpriced(
+    priced: pd.DataFrame, book: PriceBook, missing: Mapping[str, npt.NDArray[np.bool_]]
+) -> pd.DataFrame:
+    """List what has no price, and why."""
+    import pandas as pd
+
+    names = ["provider", "model", "mode", "region", "meter"]
+    columns = [*names, "why", "rows", "requests", "tokens", "quantity", "billed_pico"]
+    usage = np.asarray((priced["kind"] == "usage") & (priced["meter"] != "money"))
+    without = usage & (priced["price_row"].to_numpy() < 0)
+    if not without.any():
+        return pd.DataFrame(columns=columns)
+    part = priced.loc[without]
+    records = []
+    for values, group in part.groupby(names, observed=True, sort=True):
+        provider, model, mode, region, meter = map(str, values)
+        at = int(group.index[0])
+        why = ""
+        if meter != "tokens":
+            why = _no_meter(
+                book, Key(TABLE_OF.get(meter, ""), provider, model, mode, region), meter
+            )
+        elif not model:
+            why = "the export names no model"
+        else:
+            gaps = [name for name, gap in missing.items() if gap[priced.index.get_loc(at)]]
+            why = f"{provider}/{model} has no price for {', '.join(gaps)}" if gaps else ""
+            if not why:
+                try:
+                    book.rows_for(price_columns(group.iloc[:1]), 1)
+                except PriceError as error:
+                    why = str(error)
+        records.append(
+            (
+                *(provider, model, mode, region, meter, why, len(group)),
+                float(group["requests"].sum(min_count=1)),
+                int(group["input_tokens"].sum() + group["output_tokens"].sum()),
+                float(group["quantity"].sum(min_count=1)),
+                total(group["billed_pico"]),
+            )
+        )
+    return pd.DataFrame.from_records(records, columns=columns)
+
+
+def _no_meter(book: PriceBook, key: Key, meter: str) -> str:
+    if not key.table:
+        known = "" if meter in METERS else nearest(meter, METERS, listing=False)
+        return f"the price tables have no meter {meter!r}{known}"
+    try:
+        book.key(key)
+    except PriceError as error:
+        return str(error)
+    return f"{key} has no price for {meter} on that day"

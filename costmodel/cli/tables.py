@@ -1,4 +1,4 @@
-"""Commands on the price tables: `costmodel pricing check|init`, `validate prices`."""
+"""Commands on whole tables: `costmodel pricing check|stale|init`, `validate prices`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import typer
 from costmodel.cli.shell import (
     BAD_INPUT,
     Json,
+    On,
     Prices,
+    grid,
     price_book,
     pricing_app,
     print_json,
@@ -63,28 +65,74 @@ def pricing_check(
     folder: Annotated[
         Path | None, typer.Argument(metavar="DIR", help="Tables; those in force if left out.")
     ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,  # noqa: FBT002
+    on: On = None,
     json_: Json = False,  # noqa: FBT002
 ) -> None:
-    """Read every table and refuse what is wrong with it."""
+    """Read every table, refuse what is wrong with it, and warn of what is probably not meant."""
+    from costmodel import costs
+    from costmodel.prices import lints
     from costmodel.prices.book import PriceBook, default_layers, shipped_dir
     from costmodel.prices.rows import problems
 
     folders = [folder] if folder is not None else [shipped_dir(), *default_layers()]
+    below = [] if shipped_dir().resolve() in {f.resolve() for f in folders} else [shipped_dir()]
     found = [text for each in folders for text in problems(each)]
+    warnings: list[lints.Finding] = []
     if not found:
         try:
-            PriceBook.read(*([folder] if folder is not None else default_layers()))
+            PriceBook.read(*below, *folders, shipped=False)
+            warnings = lints.lint(folders, costs.today() if on is None else on, below=below)
         except PriceError as error:
             found = [str(error)]
     if json_:
-        print_json({"folders": [str(each) for each in folders], "problems": found})
-    elif found:
+        report = {"folders": [str(each) for each in folders], "problems": found}
+        print_json(report | {"warnings": [warning.as_dict() for warning in warnings]})
+    else:
         for text in found:
             print(text, file=sys.stderr)
-    else:
-        terminal().print(f"Price tables in order: {tables_named([str(each) for each in folders])}")
-    if found:
+        for text in lints.summed_up(warnings):
+            print(f"Warning: {text}")
+        if not found:
+            said = f", {len(warnings)} warnings" if warnings else ""
+            named = tables_named([str(each) for each in folders])
+            terminal().print(f"Price tables in order{said}: {named}")
+    if found or (strict and warnings):
         raise typer.Exit(BAD_INPUT)
+
+
+@pricing_app.command("stale")
+def pricing_stale(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="Tables; those in force if left out.")
+    ] = None,
+    on: On = None,
+    json_: Json = False,  # noqa: FBT002
+) -> None:
+    """List the rows in force that were not seen at their source lately, the oldest first."""
+    from costmodel import costs
+    from costmodel.prices import lints
+    from costmodel.prices.book import default_layers, shipped_dir
+
+    folders = [folder] if folder is not None else [shipped_dir(), *default_layers()]
+    rows = lints.stale(folders, costs.today() if on is None else on)
+    if json_:
+        print_json({"folders": [str(each) for each in folders], "rows": rows})
+        return
+    columns = {"Price row": "left", "What": "left", "Last seen": "left", "Days": "right"}
+    columns |= {"Source": "left"}
+    shown = [
+        [
+            f"{row['file']}:{row['line']}",
+            row["what"],
+            row["verified_on"] + (f" (tried {row['tried_on']})" if row["tried_on"] else ""),
+            str(row["days"]),
+            row["source"],
+        ]
+        for row in rows
+    ]
+    limits = f"{lints.FRESH_DAYS} days, rents {lints.FRESH_RENT_DAYS}"
+    terminal().print(grid(columns, shown, f"{len(rows)} rows not seen for {limits}"))
 
 
 @pricing_app.command("init")

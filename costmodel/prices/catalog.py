@@ -253,6 +253,10 @@ class Catalog:
         facts = {k: row[k] for k in Model.__dataclass_fields__ if k in row}
         return Model(name=name, row=row, **facts)
 
+    def row_of(self, provider: str, name: str) -> Record | None:
+        """Return the row of `models.csv` for a model, by its name in the tables."""
+        return self._models.get((provider, name))
+
     def offers_of(self, provider: str) -> list[Record]:
         """Return every tuning offer of a provider."""
         self.check_provider(provider)

@@ -119,19 +119,19 @@ def table_files(folder: Path) -> dict[Path, str]:
     return found
 
 
-def read_layer(folder: Path, layer: int) -> dict[str, list[Record]]:
+def read_layer(folder: Path, layer: int, also: Sequence[str] = ()) -> dict[str, list[Record]]:
     """Read the tables of one folder; files of upper layers are named with their folder.
 
-    Tables that are read on demand stay empty: `read_table` reads them.
+    Tables that are read on demand stay empty but for those in `also`: `read_table` reads them.
     """
     with reading(folder):
-        return _records(folder, layer)
+        return _records(folder, layer, also)
 
 
-def _records(folder: Path, layer: int) -> dict[str, list[Record]]:
+def _records(folder: Path, layer: int, also: Sequence[str]) -> dict[str, list[Record]]:
     records: dict[str, list[Record]] = {name: [] for name in TABLES}
     for path, name in table_files(folder).items():
-        if TABLES[name].on_demand:
+        if TABLES[name].on_demand and name not in also:
             continue
         label = path.relative_to(folder).as_posix()
         label = f"{folder.as_posix()}/{label}" if layer else label
@@ -244,6 +244,25 @@ def _refuse_crossing_windows(rows: Sequence[Record]) -> None:
         groups[key].append((row, mask))
 
 
+def catalog_of(tables: Mapping[str, Sequence[Record]]) -> Catalog:
+    """Return what is known about names, unchecked."""
+    skus: dict[str, set[str]] = {}
+    for row in tables["inference"]:
+        skus.setdefault(row["provider"], set()).add(row["model"])
+    return Catalog(
+        models=tuple(tables["models"]),
+        offers=tuple(tables["finetuning"]),
+        tokenizers=tuple(tables["tokenizers"]),
+        gpus=tuple(tables["gpus"]),
+        skus={provider: frozenset(names) for provider, names in skus.items()},
+        aliases=tuple(tables["aliases"]),
+        claims=tuple(tables["claims"]),
+        images=tuple(tables["images"]),
+        rules=tuple(tables["rules"]),
+        rates=tuple(tables["fx"]),
+    )
+
+
 def assemble(
     tables: Mapping[str, Sequence[Record]],
 ) -> tuple[tuple[PriceRow, ...], Array, Catalog]:
@@ -256,21 +275,7 @@ def assemble(
     Raises:
         PriceError: If a row names something that does not exist.
     """
-    skus: dict[str, set[str]] = {}
-    for row in tables["inference"]:
-        skus.setdefault(row["provider"], set()).add(row["model"])
-    catalog = Catalog(
-        models=tuple(tables["models"]),
-        offers=tuple(tables["finetuning"]),
-        tokenizers=tuple(tables["tokenizers"]),
-        gpus=tuple(tables["gpus"]),
-        skus={provider: frozenset(names) for provider, names in skus.items()},
-        aliases=tuple(tables["aliases"]),
-        claims=tuple(tables["claims"]),
-        images=tuple(tables["images"]),
-        rules=tuple(tables["rules"]),
-        rates=tuple(tables["fx"]),
-    )
+    catalog = catalog_of(tables)
     _check_names(catalog, tables)
     for provider in catalog.providers:
         catalog.spellings(provider)

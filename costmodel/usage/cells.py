@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from costmodel.usage.ledger import PICO
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -18,6 +22,7 @@ MOST = np.iinfo(np.int64).max
 # below it, a float times 10^12 rounds to the integer that its digits mean
 SURE = 2.0**51
 LARGEST_COUNT = 2.0**53
+DAY = 86_400  # seconds
 SHOWN = 40  # characters of a wrong cell that are shown
 EPOCHS = {"s": (1e9, 1e10), "ms": (1e12, 1e13), "us": (1e15, 1e16), "ns": (1e18, 1e19)}
 ISO = re.compile(r"\s*\d{4}-\d\d?-\d\d?([ T]|\s*$)")
@@ -50,14 +55,38 @@ def _wrong(column: str, values: Any, bad: npt.NDArray[np.bool_], what: str) -> B
     return BadCellError(at, f"{column} {what}")
 
 
-def text(values: Any) -> npt.NDArray[np.object_]:
-    """Return cells as stripped text, blank where nothing stands."""
+def _written_out(value: Any) -> str:
+    if isinstance(value, (dict, list)):
+        # tags of JSON exports
+        return json.dumps(value)
+    word = str(value).strip()
+    return "" if word in BLANKS else word
+
+
+def words(values: Any) -> pd.Categorical:
+    """Return cells as categories of stripped text, blank where nothing stands."""
     import pandas as pd
 
-    codes, levels = pd.factorize(np.asarray(values, object))
-    known = [str(level).strip() for level in levels]
-    known = [("" if word in BLANKS else word) for word in known]
-    return np.array([*known, ""], object)[codes]
+    given = getattr(values, "array", values)
+    if isinstance(given, pd.Categorical):
+        codes, levels = given.codes, list(given.categories)
+    else:
+        try:
+            codes, found = pd.factorize(np.asarray(given, object))
+        except TypeError:
+            # cells that hold objects
+            texts = [_written_out(value) for value in given]
+            codes, found = pd.factorize(np.array(texts, object))
+        levels = list(found)
+    known = [_written_out(level) for level in levels]
+    merged, names = pd.factorize(np.array([*known, ""], object))
+    # the last code, -1, is that of the blank
+    return pd.Categorical.from_codes(merged[codes], pd.Index(names))
+
+
+def text(values: Any) -> npt.NDArray[np.object_]:
+    """Return cells as stripped text, blank where nothing stands."""
+    return np.asarray(words(values), object)
 
 
 def numbers(values: Any, column: str) -> Floats:
@@ -72,9 +101,13 @@ def numbers(values: Any, column: str) -> Floats:
     if given.dtype.kind in "iuf":
         found = given.astype(float)
     else:
-        given = text(values)
-        found = np.asarray(pd.to_numeric(pd.Series(given), errors="coerce"), float)
-        bad = np.isnan(found) & (given != "")
+        given = given.astype(object)
+        if given.size and isinstance(given[0], Decimal):
+            given = given.astype(str)
+        found = np.array(pd.to_numeric(pd.Series(given, dtype=object), errors="coerce"), float)
+        open_ = np.flatnonzero(np.isnan(found))
+        bad = np.zeros(found.size, bool)
+        bad[open_] = text(given[open_]) != ""
         if bad.any():
             raise _wrong(column, values, bad, "must be a number")
     if np.isinf(found).any():
@@ -168,9 +201,20 @@ def moments(values: Any, column: str, slashes: str = "") -> tuple[Any, npt.NDArr
     times = stamps.to_numpy().astype("datetime64[s]")
     if np.isnat(times).any():
         raise _wrong(column, values, np.isnat(times), "must be a date like 2026-12-01")
-    days = times.astype("datetime64[D]").astype("datetime64[s]")
-    minute = (times - days).astype(np.int64) // 60
-    return days, np.where(only_day, -1, minute).astype(np.int16)
+    if only_day.all():
+        return times, np.full(times.size, -1, np.int16)
+    days, minute = _split(times.view(np.int64))
+    return days, np.where(only_day, np.int16(-1), minute) if only_day.any() else minute
+
+
+def _split(seconds: Ints) -> tuple[Any, npt.NDArray[np.int16]]:
+    """Split seconds since 1970 into days and minutes of the day; all at midnight means days."""
+    days = seconds // DAY
+    rest = seconds - days * DAY
+    minute = (rest // 60).astype(np.int16)
+    if not rest.any():
+        minute = np.full(seconds.size, -1, np.int16)
+    return (days * DAY).view("datetime64[s]"), minute
 
 
 def _epochs(given: Any, values: Any, column: str) -> tuple[Any, npt.NDArray[np.int16]]:
@@ -178,9 +222,7 @@ def _epochs(given: Any, values: Any, column: str) -> tuple[Any, npt.NDArray[np.i
     for unit, (low, high) in EPOCHS.items():
         if seconds.size and seconds.min() >= low and seconds.max() < high:
             whole = seconds // {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}[unit]
-            times = whole.astype("datetime64[s]")
-            days = times.astype("datetime64[D]").astype("datetime64[s]")
-            return days, ((times - days).astype(np.int64) // 60).astype(np.int16)
+            return _split(whole.astype(np.int64))
     bad = ~((seconds >= EPOCHS["s"][0]) & (seconds < EPOCHS["s"][1]))
     bad = bad if bad.any() else np.ones(seconds.size, bool)
     raise _wrong(column, values, bad, "must be a date, or seconds since 1970")
@@ -207,8 +249,8 @@ def _written(
         raise _wrong(column, values, rare[codes], said)
     if digits.any():
         days, minute = _epochs(np.array([float(word) for word in levels]), levels, column)
-        at = pd.Series(days + minute.astype("timedelta64[m]"))
-        return at, np.zeros(len(levels), bool)
+        at = pd.Series(days + np.maximum(minute, 0).astype("timedelta64[m]"))
+        return at, minute < 0
     if slashed.any():
         return _slashed(levels, codes, values, column, slashes), _bare(levels)
     try:

@@ -2,119 +2,324 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from costmodel.errors import DataError
-from costmodel.tokens.reading import PACKED_SUFFIXES, Progress, Source, opened, reading
+from costmodel.tokens.reading import Source, reading
+from costmodel.usage import records
 from costmodel.usage.cells import BadCellError
-from costmodel.usage.layouts import LAYOUTS, Layout
+from costmodel.usage.condensing import Grain, condensed, summed
+from costmodel.usage.layouts import LAYOUTS
+from costmodel.usage.layouts.base import Columns, Layout
 from costmodel.usage.ledger import TOKENS, Export, Ledger, joined, rows_of
+from costmodel.usage.records import Batch
 
 if TYPE_CHECKING:
     import pandas as pd
 
-BATCH = 1 << 17  # records of a batch
+KEPT = 1 << 20  # rows of a file up to which all of them are kept
+BLOCK = 1 << 20  # bytes read at a time to tell whether two files are the same
+DATA = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".gz", ".zst")
+OVERLAPS = ("refuse", "add")
+# columns of sums that tell whether two rows say the same
+SAID = (*TOKENS, "requests", "quantity", "amount")
+KEY = (
+    *("provider", "model", "mode", "region", "project", "team", "user", "tags", "meter", "kind"),
+    *("money", "currency"),
+)
 
 
-def recognised(columns: list[str], name: str) -> Layout:
-    """Return the layout that has these columns.
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What was read of one file.
+
+    Attributes:
+        frame: Rows of the ledger, all of them or sums.
+        export: What the file was recognised as.
+        sums: Whether its records are sums over periods.
+        notes: What had to be assumed.
+    """
+
+    frame: pd.DataFrame = field(repr=False)
+    export: Export
+    sums: bool
+    notes: tuple[str, ...] = ()
+
+
+def recognised(columns: Iterable[str], name: str, layouts: Sequence[Layout] = LAYOUTS) -> Layout:
+    """Return the layout that has these columns, whatever their capitals.
 
     Raises:
-        DataError: If none has.
+        DataError: If none has, naming the layout that comes nearest and what it lacks.
     """
-    for layout in LAYOUTS:
-        if layout.needs <= set(columns):
+    given = {column.strip().lower() for column in columns}
+    for layout in layouts:
+        if {column.lower() for column in layout.needs} <= given:
             return layout
-    message = f"{name} line 1: no known export has the columns {', '.join(columns)}"
+    lacking = {
+        layout.name: [c for c in sorted(layout.needs) if c.lower() not in given]
+        for layout in layouts
+    }
+    shares = {x.name: len(lacking[x.name]) / len(x.needs) for x in layouts}
+    near = min(shares, key=lambda name: shares[name])
+    shown = ", ".join(sorted(columns)[:8]) or "none"
+    hint = (
+        f"; {near} comes nearest and lacks {', '.join(lacking[near])}"
+        if shares[near] < 1
+        else "; our own layout has date, provider, model, input_tokens, output_tokens, cost"
+    )
+    message = f"{name} line 1: no known export has the columns {shown}{hint}"
     raise DataError(message)
 
 
-def _source(path: str) -> Source:
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
-    packed = suffixes[-1] if suffixes and suffixes[-1] in PACKED_SUFFIXES else ""
-    return Source(path, "csv", packed)
-
-
-def batches(source: Source) -> Iterator[pd.DataFrame]:
-    """Yield the records of an export as text, a frame per batch."""
-    import pandas as pd
-
-    with reading(source, Progress()), opened(source.path, source.packed) as stream:
-        text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
-        delimiter = "\t" if ".tsv" in source.path else ","
-        try:
-            yield from pd.read_csv(
-                text,
-                sep=delimiter,
-                dtype=object,
-                keep_default_na=False,
-                chunksize=BATCH,
-                quoting=csv.QUOTE_MINIMAL,
-            )
-        except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-            message = f"{source.name}: is no whole table ({str(error).splitlines()[0]})"
-            raise DataError(message) from None
-
-
-def _rows(layout: Layout, batch: pd.DataFrame, name: str, before: int) -> pd.DataFrame:
+def _parts_of(layout: Layout, batch: Batch, source: Source) -> list[tuple[Any, Columns]]:
+    """Return the rows of a batch: places in it (None = all), and columns of the ledger."""
+    frame = batch.frame
+    frame.attrs["file"] = source.name
     try:
-        columns = dict(layout.rows(batch))
+        made = layout.rows(frame)
     except BadCellError as error:
-        message = f"{name} line {before + error.at + 2}: {error.message}"
+        where = records.where(source, batch, error.at)
+        message = f"{where}: {error.message}"
         raise DataError(message) from None
-    count = len(batch)
-    columns |= {
-        "file": name,
-        "layout": layout.name,
-        "row": np.arange(before + 1, before + count + 1),
+    count = len(frame)
+    parts = made if isinstance(made, list) else [(None, made)]
+    found = []
+    for places, given in parts:
+        columns = dict(given)
+        keep = columns.pop("keep", None)
+        chosen = places if keep is None or np.all(keep) else _among(places, np.asarray(keep, bool))
+        columns |= {"file": source.name, "layout": layout.name}
+        columns["row"] = batch.first + np.arange(count, dtype=np.int64)
+        _checked(columns, count, batch, source)
+        found.append((chosen, columns))
+    return found
+
+
+def _among(places: Any, mask: Any) -> Any:
+    return np.flatnonzero(mask) if places is None else places[mask[places]]
+
+
+def _checked(columns: Columns, count: int, batch: Batch, source: Source) -> None:
+    """Refuse cached tokens beyond the input; fill in the input of one request."""
+    total = columns.get("input_tokens")
+    given = [columns[name] for name in TOKENS[1:4] if name in columns]
+    if given:
+        parts = sum(given[1:], given[0])
+        over = parts > (np.zeros(count, np.int64) if total is None else total)
+        if over.any():
+            at = int(np.flatnonzero(over)[0])
+            message = (
+                f"{records.where(source, batch, at)}: {parts[at]:,} cached and written tokens "
+                f"exceed the {0 if total is None else total[at]:,} tokens of all input"
+            )
+            raise DataError(message)
+    if "request_tokens" in columns or total is None:
+        return
+    requests = columns.get("requests", np.nan)
+    if not np.ndim(requests):
+        columns["request_tokens"] = total if requests == 1 else 0
+        return
+    known = requests > 0
+    each = np.ceil(total / np.where(known, requests, 1.0))
+    columns["request_tokens"] = np.where(known, each, 0).astype(np.int64)
+
+
+def _at(columns: Columns, places: Any) -> Columns:
+    """Return columns at some places."""
+    return {
+        name: values[places] if np.ndim(values) and name != "scope" else values
+        for name, values in columns.items()
+        if name != "scope"
     }
-    made = rows_of(columns, count)
-    parts = made[list(TOKENS[1:4])].to_numpy().sum(axis=1)
-    if (parts > made["input_tokens"].to_numpy()).any():
-        at = int(np.flatnonzero(parts > made["input_tokens"].to_numpy())[0])
-        message = (
-            f"{name} line {before + at + 2}: cached and written tokens exceed input_tokens "
-            f"{made['input_tokens'][at]}, which is all input"
-        )
-        raise DataError(message)
-    if "request_tokens" not in columns:
-        requests = made["requests"].to_numpy()
-        known = requests > 0
-        each = made["input_tokens"].to_numpy() / np.where(known, requests, 1.0)
-        made["request_tokens"] = np.where(known, np.ceil(each), 0).astype(np.int64)
-    return made
 
 
-def read(*paths: str | Path) -> Ledger:
-    """Read exports into one ledger.
+def read_part(path: str, grain: Grain | None = None, skip: Any = None) -> Part:
+    """Read one file.
 
     Args:
-        paths: Files; what each is, is told from its columns.
+        path: The file.
+        grain: What rows are told apart by, if a long file is to be summed; None keeps all rows.
+        skip: Records that stand in another file, too: numbers from 0, ascending.
 
     Raises:
         DataError: With file, line, value and remedy.
     """
-    frames: list[pd.DataFrame] = []
-    exports: list[Export] = []
-    for path in map(str, paths):
-        source = _source(path)
-        layout: Any = None
-        records = 0
-        columns: list[str] = []
-        for batch in batches(source):
-            if layout is None:
-                columns = list(batch.columns)
-                layout = recognised(columns, source.name)
-            kept = batch[[c for c in columns if c in layout.needs | layout.knows]]
-            frames.append(_rows(layout, kept, source.name, records))
-            records += len(batch)
-        used = tuple(c for c in columns if c in layout.needs | layout.knows)
-        ignored = tuple(c for c in columns if c not in used and c not in layout.private)
-        exports.append(Export(source.name, layout.name, records, used, ignored))
-    return Ledger(joined(frames), tuple(exports))
+    source, layout, columns = opened(path)
+    kept: list[pd.DataFrame] = []
+    sums: list[pd.DataFrame] = []
+    seen = rows = 0
+    progress = records.Progress()
+    with reading(source, progress):
+        for batch in records.batches(source, layout, progress):
+            mask = None
+            if skip is not None:
+                mask = ~np.isin(np.arange(seen, seen + len(batch.frame)), skip)
+            for places, given in _parts_of(layout, batch, source):
+                chosen = places if mask is None else _among(places, mask)
+                part = _at(given, chosen) if chosen is not None else given
+                part.pop("scope", None)
+                count = len(batch.frame) if chosen is None else len(chosen)
+                if not count:
+                    continue
+                rows += count
+                if grain is not None and rows > KEPT:
+                    if kept:
+                        sums += [summed(frame, grain) for frame in kept]
+                        kept = []
+                    sums.append(condensed(part, count, grain))
+                    if len(sums) > SUMMED:
+                        sums = [summed(joined(sums), grain)]
+                else:
+                    kept.append(rows_of(part, count))
+            seen += len(batch.frame)
+    frame = summed(joined(sums), grain) if sums and grain is not None else joined(kept)
+    known = {column.lower() for column in layout.columns}
+    used = tuple(c for c in columns if c.strip().lower() in known)
+    private = tuple(c for c in columns if c in records.PRIVATE and c not in used)
+    ignored = tuple(c for c in columns if c not in used and c not in private)
+    export = Export(source.name, layout.name, seen, used, ignored, private)
+    said = f"{source.name} is one page of several; the pages after it are missing"
+    return Part(frame, export, layout.sums, (said,) if progress.more else ())
+
+
+SUMMED = 64  # sums of batches that are kept before they are summed in turn
+
+
+def opened(path: str) -> tuple[Source, Layout, list[str]]:
+    """Tell how to read a file, what it is, and its columns."""
+    source = records.source_of(path)
+    columns = records.columns_of(source)
+    return source, recognised(columns, source.name), columns
+
+
+def files_of(paths: Iterable[str | Path]) -> list[str]:
+    """Return files, those of a folder in the order of their names.
+
+    Raises:
+        DataError: If a folder holds no export.
+    """
+    found: list[str] = []
+    for path in paths:
+        place = Path(path)
+        if str(path) == "-" or not place.is_dir():
+            found.append(str(path))
+            continue
+        inside = sorted(x for x in place.rglob("*") if x.is_file() and x.suffix.lower() in DATA)
+        if not inside:
+            message = f"{path}: no export in this folder ({', '.join(DATA)})"
+            raise DataError(message)
+        found += map(str, inside)
+    if not found:
+        message = "name at least one export"
+        raise DataError(message)
+    return found
+
+
+def _once(paths: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Leave out files that hold the same bytes as another, and say so."""
+    notes: list[str] = []
+    sizes: dict[int, list[str]] = {}
+    chosen: list[str] = []
+    digests: dict[str, bytes] = {}
+
+    def digest(path: str) -> bytes:
+        if path not in digests:
+            made = hashlib.blake2b()
+            with Path(path).open("rb") as stream:
+                while block := stream.read(BLOCK):
+                    made.update(block)
+            digests[path] = made.digest()
+        return digests[path]
+
+    for path in paths:
+        try:
+            size = Path(path).stat().st_size if path != "-" else -1
+        except OSError:
+            size = -1  # the reader says what is wrong with it
+        others = sizes.setdefault(size, [])
+        same = [x for x in others if size >= 0 and digest(x) == digest(path)]
+        if same:
+            notes.append(f"{path} holds the same as {same[0]} and is counted once")
+            continue
+        others.append(path)
+        chosen.append(path)
+    return chosen, notes
+
+
+def read(
+    *paths: str | Path,
+    grain: Grain | None = None,
+    overlaps: str = "refuse",
+    executor: Executor | None = None,
+    progress: Callable[[str], object] | None = None,
+) -> Ledger:
+    """Read exports into one ledger.
+
+    A record that stands in two files of one layout is counted once, whatever the order of the
+    files; two exports that say different things about the same day are refused.
+
+    Args:
+        paths: Files, or folders of them; what each is, is told from its columns.
+        grain: What rows are told apart by, if files of more than a million rows are to be summed
+            (`condensing.grain_of(book)`); None keeps every row.
+        overlaps: What to do where two exports of sums hold the same day and differ: `refuse`, or
+            `add` both.
+        executor: Reads files elsewhere: processes of this machine, or a cluster.
+        progress: Called with the name of each file that was read.
+
+    Raises:
+        DataError: With file, line, value and remedy.
+    """
+    from costmodel.usage.overlaps import duplicates
+
+    files, notes = _once(files_of(paths))
+    parts = _read_all(files, [None] * len(files), grain, executor, progress)
+    skips, said = duplicates(files, parts, add=overlaps == "add")
+    again = [k for k, skip in enumerate(skips) if skip is not None]
+    renewed = _read_all([files[k] for k in again], [skips[k] for k in again], grain, executor, None)
+    for k, part in zip(again, renewed, strict=True):
+        parts[k] = part
+    frame = joined(part.frame for part in parts)
+    if grain is not None and len(frame) > KEPT:
+        frame = summed(frame, grain)
+    notes += [*said, *(note for part in parts for note in part.notes)]
+    return Ledger(frame, tuple(part.export for part in parts), tuple(notes))
+
+
+def _read_all(
+    files: Sequence[str],
+    skips: Sequence[Any],
+    grain: Grain | None,
+    executor: Executor | None,
+    progress: Callable[[str], object] | None,
+) -> list[Part]:
+    if executor is None:
+        parts = []
+        for path, skip in zip(files, skips, strict=True):
+            parts.append(read_part(path, grain, skip))
+            if progress is not None:
+                progress(path)
+        return parts
+    waiting = [
+        executor.submit(read_part, path, grain, skip)
+        for path, skip in zip(files, skips, strict=True)
+    ]
+    try:
+        parts = []
+        for path, future in zip(files, waiting, strict=True):
+            parts.append(future.result())
+            if progress is not None:
+                progress(path)
+    except BaseException:
+        for future in waiting:
+            future.cancel()
+        raise
+    return parts

@@ -37,7 +37,7 @@ def test_a_minimal_table_becomes_rows_of_the_ledger(tmp_path: Path) -> None:
         ("2026-10-03,openai,m,,1,-5,0,1,", "own.csv line 5: input_tokens must be a whole number"),
         ("03/10/2026,openai,m,,1,5,0,1,", "own.csv line 5: date mixes dates like 2026-12-01"),
         ("2026-10-03,openai,m,,1,5,0,1,=1+1", "own.csv line 5: cost holds a formula"),
-        ("2026-10-03,openai,m,,1,5,9,1,", "own.csv line 5: cached and written tokens exceed"),
+        ("2026-10-03,openai,m,,1,5,9,1,", "own.csv line 5: 9 cached and written tokens exceed"),
     ],
 )
 def test_a_wrong_cell_is_named_with_file_and_line(tmp_path: Path, line: str, said: str) -> None:

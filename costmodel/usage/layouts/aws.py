@@ -1,0 +1,220 @@
+"""AWS: cost and usage reports, legacy (`lineItem/UsageType`) and 2.0 (`line_item_usage_type`).
+
+Models of Bedrock are named by product (its own) or description (Marketplace), tokens by usage type.
+GPU instances are named by usage type: `BoxUsage:p5.48xlarge`.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from costmodel.usage import cells
+from costmodel.usage.layouts.base import (
+    TYPES,
+    Columns,
+    Layout,
+    Rows,
+    block_of,
+    by_type,
+    levels,
+    paid,
+    refunded,
+    tag,
+    tagged,
+    taken,
+    times,
+    type_of,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WORDS = {
+    "day": ("lineItem/UsageStartDate", "line_item_usage_start_date"),
+    "type": ("lineItem/LineItemType", "line_item_line_item_type"),
+    "product": ("lineItem/ProductCode", "line_item_product_code"),
+    "usage": ("lineItem/UsageType", "line_item_usage_type"),
+    "amount": ("lineItem/UsageAmount", "line_item_usage_amount"),
+    "money": ("lineItem/UnblendedCost", "line_item_unblended_cost"),
+    "net": ("lineItem/NetUnblendedCost", "line_item_net_unblended_cost"),
+    "currency": ("lineItem/CurrencyCode", "line_item_currency_code"),
+    "said": ("lineItem/LineItemDescription", "line_item_line_item_description"),
+    "unit": ("pricing/unit", "pricing_unit"),
+    "region": ("product/regionCode", "product_region_code"),
+    "region_old": ("product/region", "product_region"),
+    "name": ("product/ProductName", "product_product_name"),
+    "service": ("product/servicename", "product_servicename"),
+    "model": ("product/model", "product_model"),
+    "account": ("lineItem/UsageAccountId", "line_item_usage_account_id"),
+    "resource": ("lineItem/ResourceId", "line_item_resource_id"),
+    "id": ("identity/LineItemId", "identity_line_item_id"),
+    "operation": ("lineItem/Operation", "line_item_operation"),
+    "savings": ("savingsPlan/SavingsPlanEffectiveCost", "savings_plan_savings_plan_effective_cost"),
+    "reserved": ("reservation/EffectiveCost", "reservation_effective_cost"),
+    "tags": ("resourceTags", "resource_tags"),
+    "project": ("resourceTags/user:Project", "resource_tags_user_project"),
+    "team": ("resourceTags/user:Team", "resource_tags_user_team"),
+}
+KIND = {
+    "Usage": "usage",
+    "DiscountedUsage": "usage",
+    "SavingsPlanCoveredUsage": "usage",
+    "SavingsPlanNegation": "correction",
+    "Tax": "tax",
+    "Credit": "credit",
+    "Refund": "credit",
+    "BundledDiscount": "credit",
+    "EdpDiscount": "credit",
+    "PrivateRateDiscount": "credit",
+}
+INSTANCE = re.compile(
+    r"(?P<how>BoxUsage|SpotUsage|DedicatedUsage|Reservation|UnusedBox):(?P<what>.+)$"
+)
+GPUS = re.compile(r"^(p|g|trn|inf)\d")
+MARKET = {"SpotUsage": "spot", "BoxUsage": "on_demand"}
+EDITION = re.compile(r"(?P<model>[A-Za-z].*?) \(Amazon Bedrock Edition\)")
+OWN = re.compile(
+    r"^(?:[A-Z]{2,4}\d-)?(?P<model>[A-Za-z][\w.-]*?)[-_](?:cache-(?:read|write)-)?"
+    r"(?:input|output|text-input|text-output)[-_]tokens?",
+    re.IGNORECASE,
+)
+
+
+def model_of(usage: str, said: str) -> str:
+    """Return the model that a line of Bedrock is about, blank if it names none.
+
+    >>> model_of("USE1-MP:USE1_InputTokenCount-Units", "Claude Sonnet 4.5 (Amazon Bedrock Edition)")
+    'claude-sonnet-4-5'
+    >>> model_of("USE1-NovaLite-input-tokens", "")
+    'nova-lite'
+    """
+    found = EDITION.search(said)
+    if found:
+        name = found["model"].rsplit(" for ", 1)[-1].rsplit("- ", 1)[-1]
+        return re.sub(r"[ .]+", "-", name.strip().lower())
+    found = OWN.match(usage.rpartition(":")[2])
+    if not found:
+        return ""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z\d])|(?<=\d)(?=[A-Z][a-z])", "-", found["model"])
+    return re.sub(r"[ ._]+", "-", spaced.lower())
+
+
+def rows(batch: pd.DataFrame, old: int) -> Rows:
+    """Read line items: tokens of Bedrock, hours of GPU instances, and the money of the rest."""
+    names = {word: pair[old] for word, pair in WORDS.items()}
+    day, _ = cells.moments(batch[names["day"]], names["day"])
+    has = {word: name for word, name in names.items() if name in batch}
+    text = {
+        word: np.asarray(cells.words(batch[has[word]]), object)
+        if word in has
+        else np.full(len(batch), "", object)
+        for word in ("type", "product", "usage", "said", "name", "service", "model", "unit")
+    }
+    made: Columns = {"day": day}
+    made |= taken(batch, project=names["project"], team=names["team"], user=names["account"])
+    if "tags" in has:
+        made["tags"] = tagged(batch[has["tags"]])
+        for word in ("project", "team"):
+            if word not in made:
+                made[word] = tag(batch[has["tags"]], word, f"user_{word}", f"user:{word}")
+    region = has.get("region", has.get("region_old", ""))
+    where = np.asarray(cells.words(batch[region]), object) if region else ""
+    kind = np.asarray(
+        levels(lambda w: KIND.get(w, "purchase" if "Fee" in w else "charge"), text["type"]), object
+    )
+    amount = cells.numbers(batch[names["amount"]], names["amount"])
+    kind = refunded(kind, amount)
+    said = _joined("|", text["service"], text["name"], text["said"])
+    ai = _has("bedrock", text["product"]) | _has("bedrock edition", said)
+    types = np.asarray(levels(type_of, text["usage"]), object)
+    types = np.where(ai & (kind == "usage"), types, "")
+    is_tokens = types != ""
+    block = levels(lambda w: str(block_of(w)), text["unit"])
+    factor = np.asarray(block.categories, float)[block.codes]
+    made |= by_type(types, times(np.where(is_tokens, amount, 0.0), factor, names["amount"]), TYPES)
+    both = levels(lambda w: model_of(*w.split("\n", 1)), _joined("\n", text["usage"], said))
+    model = np.where(text["model"] != "", _slug(text["model"]), np.asarray(both, object))
+    what = np.asarray(levels(lambda w: _instance(w)[1], text["usage"]), object)
+    how = np.asarray(levels(lambda w: _instance(w)[0], text["usage"]), object)
+    gpu = what != ""
+    hours = gpu & (kind == "usage")
+    made["provider"] = np.where(ai, "bedrock", np.where(gpu, "aws", "aws (other services)"))
+    made["model"] = np.where(ai, model, np.where(gpu, what, ""))
+    batched = np.where(_has("batch", text["usage"]), "batch", "standard")
+    made["mode"] = np.where(gpu, how, batched)
+    made["region"] = np.where(gpu, where, "")
+    other = np.where(text["usage"] == "", "money", text["usage"])
+    made["meter"] = np.where(is_tokens, "tokens", np.where(hours, "instance_hour", other))
+    made["quantity"] = np.where(is_tokens, np.nan, amount)
+    made["kind"] = np.where((kind == "usage") & ~ai & ~gpu, "charge", kind)
+    made["scope"] = [
+        batch[has[w]] for w in ("id", "resource", "usage", "account", "operation") if w in has
+    ]
+    net = has.get("net", names["money"])
+    billed = paid(batch, net, "billed", names["currency"])
+    plain = paid(batch, names["money"], "billed", names["currency"])
+    # net cost stands only where a discount is agreed
+    for name in ("amount", "money", "currency"):
+        billed[name] = np.where(billed["money"] == "", plain[name], billed[name])
+    found = [(None, made | billed)]
+    covered = [word for word in ("savings", "reserved") if word in has]
+    if covered:
+        found.append((None, _amortised(batch, made, text["type"], billed, has)))
+    return found
+
+
+def _amortised(
+    batch: pd.DataFrame, made: Columns, kind: Any, billed: Columns, has: dict[str, str]
+) -> Columns:
+    """Return the same money amortised: plans and reservations where they are used."""
+    money = {name: np.array(billed[name]) for name in ("amount", "currency")}
+    for word, types in (("savings", "SavingsPlanCoveredUsage"), ("reserved", "DiscountedUsage")):
+        if word in has:
+            cost, stated = cells.pico(batch[has[word]], has[word])
+            money["amount"] = np.where((kind == types) & stated, cost, money["amount"])
+    paid_ahead = np.isin(kind, ("SavingsPlanNegation", "SavingsPlanUpfrontFee", "RIFee"))
+    paid_ahead |= np.isin(kind, ("SavingsPlanRecurringFee",))
+    money["amount"] = np.where(paid_ahead, 0, money["amount"])
+    none = {name: np.zeros(len(batch), np.int64) for name in made if name.endswith("_tokens")}
+    alone = {"meter": "money", "quantity": np.nan, "money": "effective"}
+    return made | none | money | alone
+
+
+def _joined(between: str, *columns: Any) -> Any:
+    return np.array([between.join(row) for row in zip(*columns, strict=True)], object)
+
+
+def _has(word: str, values: Any) -> Any:
+    found = levels(lambda text: "x" if word in text.lower() else "", values)
+    return np.asarray(found, object) == "x"
+
+
+def _instance(usage: str) -> tuple[str, str]:
+    """Return market and type of a GPU instance, blank for other usage.
+
+    >>> _instance("USW2-SpotUsage:p5.48xlarge")
+    ('spot', 'p5.48xlarge')
+    """
+    found = INSTANCE.search(usage)
+    if not found or not GPUS.match(found["what"]):
+        return "", ""
+    return MARKET.get(found["how"], "on_demand"), found["what"]
+
+
+def _slug(values: Any) -> Any:
+    return np.asarray(levels(lambda w: re.sub(r"[ ]+", "-", w.strip().lower()), values), object)
+
+
+LAYOUTS = tuple(
+    Layout(
+        name,
+        frozenset(WORDS[word][k] for word in ("day", "type", "usage", "amount", "money")),
+        partial(rows, old=k),
+        frozenset(pair[k] for pair in WORDS.values()),
+    )
+    for k, name in enumerate(("aws cost and usage report", "aws cost and usage report 2.0"))
+)

@@ -1,0 +1,197 @@
+"""FOCUS 1.0 to 1.4, of any provider.
+
+Tokens are counted only where the unit says so, and never from the pricing currency: there,
+"Token" may be a currency that a vendor sells. Both costs are kept apart, as billed and as
+effective; credits and corrections stay.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from costmodel.usage import cells
+from costmodel.usage.layouts.base import (
+    TYPES,
+    Columns,
+    Layout,
+    Rows,
+    block_of,
+    by_type,
+    labels,
+    levels,
+    paid,
+    provider_of,
+    refunded,
+    tag,
+    tagged,
+    taken,
+    times,
+    type_of,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KIND = {
+    "usage": "usage",
+    "purchase": "purchase",
+    "tax": "tax",
+    "credit": "credit",
+    "adjustment": "correction",
+    "refund": "credit",
+}
+# the block of a price of tokens, not of a virtual currency: "1000 Tokens", "Tokens", "tokens"
+UNIT = re.compile(r"^\s*(?P<block>[\d,.]+\s*[KM]?)?\s*tokens?\s*$", re.IGNORECASE)
+# columns that vendors add, by what they hold
+MODEL = ("x_Model", "x_AIModel", "x_SkuMeterName")
+KIND_OF_TOKEN = ("x_TokenType", "SkuMeter", "x_SkuMeterName", "SkuId", "ChargeDescription")
+ADDED = {
+    "input_tokens": "x_InputTokens",
+    "cached_input_tokens": "x_CachedTokens",
+    "output_tokens": "x_OutputTokens",
+}
+SCOPE = (
+    *("BillingAccountId", "SubAccountId", "ResourceId", "SkuId", "SkuPriceId", "SkuMeter"),
+    *("ChargeDescription", "InvoiceId", "PricingCategory", "ChargePeriodEnd"),
+    "CommitmentDiscountId",
+)
+
+
+def _virtual(batch: pd.DataFrame) -> Any:
+    """Tell rows that are priced in a currency of the vendor's own."""
+    if "PricingCurrency" not in batch:
+        return np.zeros(len(batch), bool)
+    own = levels(lambda w: "" if re.fullmatch("[A-Z]{3}|", w) else "x", batch["PricingCurrency"])
+    return np.asarray(own, object) == "x"
+
+
+def _first(batch: pd.DataFrame, names: tuple[str, ...]) -> Any:
+    found = np.full(len(batch), "", object)
+    for name in names:
+        if name in batch:
+            found = np.where(found == "", np.asarray(cells.words(batch[name]), object), found)
+    return found
+
+
+def _tokens(batch: pd.DataFrame, use: Any) -> tuple[Columns, Any]:
+    """Return tokens of rows, and which rows count any."""
+    count = len(batch)
+    amount, factor = np.full(count, np.nan), np.ones(count)
+    for quantity, unit in (
+        ("PricingQuantity", "PricingUnit"),
+        ("ConsumedQuantity", "ConsumedUnit"),
+        ("x_ConsumedTokens", ""),
+    ):
+        if quantity not in batch:
+            continue
+        given = cells.numbers(batch[quantity], quantity)
+        if unit:
+            words = cells.words(batch[unit]) if unit in batch else cells.words(np.full(count, ""))
+            found = [UNIT.match(str(w)) for w in words.categories]
+            blocks = [block_of(f["block"] or "") if f else np.nan for f in found]
+            block = np.array(blocks, float)[words.codes]
+        else:
+            block = np.ones(count)
+        mine = ~np.isnan(given) & ~np.isnan(block) & use
+        amount, factor = np.where(mine, given, amount), np.where(mine, block, factor)
+    kinds = np.full(count, "", object)
+    for name in KIND_OF_TOKEN:
+        if name in batch:
+            said = np.asarray(levels(type_of, batch[name]), object)
+            kinds = np.where(kinds == "", said, kinds)
+    counted = ~np.isnan(amount)
+    kinds = np.where(counted, kinds, "")
+    signed = np.where(kinds != "", amount, 0.0)
+    made = by_type(kinds, times(signed, factor, "PricingQuantity"), TYPES)
+    if ADDED["input_tokens"] in batch:
+        # one row for a request or a sum of requests, tokens in columns of their own
+        for name, column in ADDED.items():
+            if column in batch:
+                extra = cells.counts(batch[column], column)
+                made[name] = np.where(use & (kinds == ""), extra, made[name])
+        kinds = np.where(use & (made["input_tokens"] + made["output_tokens"] > 0), "x", kinds)
+    return made, kinds != ""
+
+
+def rows(batch: pd.DataFrame) -> Rows:
+    """Read charges: what was billed with the tokens, and the effective cost behind it."""
+    day, minute = cells.moments(batch["ChargePeriodStart"], "ChargePeriodStart", "month first")
+    made: Columns = {"day": day, "minute": np.where(minute > 0, minute, -1)}
+    kind = levels(lambda w: KIND.get(w.lower(), "charge"), batch["ChargeCategory"])
+    kind = np.asarray(kind, object)
+    if "ChargeClass" in batch:
+        corrected = levels(lambda w: "x" if w.lower() == "correction" else "", batch["ChargeClass"])
+        kind = np.where(np.asarray(corrected, object) == "x", "correction", kind)
+    unit = _first(batch, ("ConsumedUnit", "PricingUnit"))
+    given = "ConsumedQuantity" if "ConsumedQuantity" in batch else "PricingQuantity"
+    quantity = cells.numbers(batch[given], given) if given in batch else np.full(len(batch), np.nan)
+    kind = refunded(kind, quantity)
+    virtual = _virtual(batch)
+    amounts, is_tokens = _tokens(batch, (kind == "usage") & ~virtual)
+    made |= amounts
+    tags = cells.words(batch["Tags"]) if "Tags" in batch else None
+    model = _first(batch, MODEL)
+    if tags is not None:
+        made["tags"] = tagged(tags)
+        made["team"] = tag(tags, "team", "team_alias", "team_id", "department", "cost-center")
+        said = levels(lambda w: labels(w).get("model", ""), tags)
+        model = np.where(model == "", np.asarray(said, object), model)
+    made |= taken(batch, project="SubAccountName")
+    if "project" not in made:
+        made |= taken(batch, project="SubAccountId")
+    service = np.asarray(levels(str.lower, batch["ServiceName"]), object)
+    provider = np.asarray(levels(provider_of, _first(batch, PROVIDER)), object)
+    ai = is_tokens | (model != "")
+    provider = np.where(ai & (provider == "google cloud"), "vertex", provider)
+    provider = np.where(ai & (provider == "aws"), "bedrock", provider)
+    made["provider"] = np.where(ai | (service == ""), provider, _other(provider, service))
+    made["model"] = np.where(ai, model, "")
+    if "x_Mode" in batch:
+        made["mode"] = levels(lambda w: w or "standard", batch["x_Mode"])
+    requests = np.asarray(levels(lambda w: "x" if w.lower() == "requests" else "", unit), object)
+    made["requests"] = np.where((requests == "x") & ai, quantity, np.nan)
+    train = _has_training(batch) & ai & (np.char.lower(unit.astype(str)) == "tokens")
+    other = np.where(train, "train_mtok", np.where(unit == "", "money", unit))
+    made["meter"] = np.where(is_tokens, "tokens", other)
+    made["quantity"] = np.where(is_tokens, np.nan, np.where(train, quantity / 1e6, quantity))
+    made["kind"] = np.where((kind == "usage") & ~ai, "charge", kind)
+    made["scope"] = [batch[name] for name in SCOPE if name in batch]
+    billed = paid(batch, "BilledCost", "billed", "BillingCurrency")
+    found = [(None, made | billed)]
+    if "EffectiveCost" in batch:
+        none = {name: np.zeros(len(batch), np.int64) for name in amounts}
+        effective = paid(batch, "EffectiveCost", "effective", "BillingCurrency")
+        alone: Columns = {"meter": "money", "quantity": np.nan, "requests": np.nan}
+        found.append((None, made | none | alone | effective))
+    return found
+
+
+def _has_training(batch: pd.DataFrame) -> Any:
+    said = levels(lambda w: "x" if "train" in w.lower() else "", _first(batch, KIND_OF_TOKEN))
+    return np.asarray(said, object) == "x"
+
+
+def _other(provider: Any, service: Any) -> Any:
+    both = [f"{p} ({s})" for p, s in zip(provider, service, strict=True)]
+    return np.array(both, object)
+
+
+PROVIDER = ("ServiceProviderName", "ProviderName", "InvoiceIssuerName")
+LAYOUTS = (
+    Layout(
+        "focus",
+        frozenset({"BilledCost", "ChargePeriodStart", "ChargeCategory", "ServiceName"}),
+        rows,
+        frozenset(
+            (
+                *("EffectiveCost", "BillingCurrency", "ChargeClass", "PricingCurrency", "Tags"),
+                *("PricingQuantity", "PricingUnit", "ConsumedQuantity", "ConsumedUnit"),
+                *("SubAccountName", "x_Mode", "x_ConsumedTokens", *PROVIDER),
+                *(*MODEL, *KIND_OF_TOKEN, *ADDED.values(), *SCOPE),
+            )
+        ),
+    ),
+)

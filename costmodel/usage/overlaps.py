@@ -1,0 +1,151 @@
+"""What stands in two exports is counted once; two exports that contradict each other are refused.
+
+Only exports of one layout are compared, and only where they share days. Requests are told apart
+by their id or else by all they say; sums by their period and names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from costmodel.errors import DataError
+from costmodel.usage import cells, records
+
+if TYPE_CHECKING:
+    from costmodel.usage.reading import Part
+
+Hashes = npt.NDArray[np.uint64]
+MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+def duplicates(
+    files: Sequence[str], parts: Sequence[Part], *, add: bool
+) -> tuple[list[Any], list[str]]:
+    """Find records that stand in an earlier file, too.
+
+    Args:
+        files: Paths.
+        parts: What was read of them.
+        add: Whether sums that contradict each other are added up.
+
+    Returns:
+        For each file the numbers of the records to leave out, None for none; and what to say.
+
+    Raises:
+        DataError: If two exports hold the same day of the same thing and differ.
+    """
+    skips: list[Any] = [None] * len(files)
+    notes: list[str] = []
+    days = [set(part.frame["day"].unique()) for part in parts]
+    prints: dict[int, tuple[Hashes, Hashes]] = {}
+    for k, part in enumerate(parts):
+        shared = [
+            j
+            for j in range(k)
+            if parts[j].export.layout == part.export.layout and days[j] & days[k]
+        ]
+        for j in shared:
+            for at in (j, k):
+                if at not in prints:
+                    prints[at] = _prints(files[at])
+        if not shared:
+            continue
+        whole = prints[k][1]
+        gone = np.zeros(whole.size, bool)
+        for j in shared:
+            gone |= _again(whole, prints[j][1])
+        names = [parts[j].export.file for j in shared]
+        if part.sums and not add:
+            _refuse(part, parts, shared, prints, k, gone)
+        if gone.any():
+            skips[k] = np.flatnonzero(gone)
+            verb = "stands" if gone.sum() == 1 else "stand"
+            notes.append(
+                f"{int(gone.sum()):,} of {gone.size:,} records of {part.export.file} {verb} in "
+                f"{' and '.join(names)}, too, and are counted once"
+            )
+    return skips, notes
+
+
+def _again(mine: Hashes, other: Hashes) -> npt.NDArray[np.bool_]:
+    """Tell which of my records the other has: as many of equal ones as it has."""
+    order = np.argsort(mine, kind="stable")
+    ordered = mine[order]
+    begins = np.ones(mine.size, bool)
+    begins[1:] = ordered[1:] != ordered[:-1]
+    starts = np.flatnonzero(begins)
+    lengths = np.diff(np.append(starts, mine.size)).astype(np.int64)
+    nth = np.arange(mine.size) - np.repeat(starts, lengths)
+    known, counts = np.unique(other, return_counts=True)
+    place = np.minimum(np.searchsorted(known, ordered), max(known.size - 1, 0))
+    held = (
+        np.where(known[place] == ordered, counts[place], 0) if known.size else np.zeros(mine.size)
+    )
+    found = np.zeros(mine.size, bool)
+    found[order] = nth < held
+    return found
+
+
+def _refuse(
+    part: Part,
+    parts: Sequence[Part],
+    shared: Sequence[int],
+    prints: dict[int, tuple[Hashes, Hashes]],
+    k: int,
+    gone: Any,
+) -> None:
+    key = prints[k][0]
+    for j in shared:
+        clash = ~gone & np.isin(key, prints[j][0])
+        if clash.any():
+            mine = int(np.flatnonzero(clash)[0])
+            theirs = int(np.flatnonzero(prints[j][0] == key[mine])[0])
+            message = (
+                f"{part.export.file} record {mine + 1} and {parts[j].export.file} record "
+                f"{theirs + 1} are about the same day and thing and differ; leave one file out, "
+                "or add both with --overlaps add"
+            )
+            raise DataError(message)
+
+
+def _prints(path: str) -> tuple[Hashes, Hashes]:
+    """Return what each record is about, and all that it says, as numbers."""
+    from costmodel.usage import reading
+
+    source, layout, _ = reading.opened(path)
+    keys: list[Hashes] = []
+    wholes: list[Hashes] = []
+    for batch in records.batches(source, layout, records.Progress()):
+        count = len(batch.frame)
+        key, whole = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
+        for _, columns in reading._parts_of(layout, batch, source)[:1]:
+            scope = list(columns.pop("scope", ()))
+            for values in (*(columns.get(name, "") for name in reading.KEY), *scope):
+                key = _mixed(key, values)
+            for name in ("day", "minute"):
+                key = _mixed(key, np.asarray(columns.get(name, -1)).astype(np.int64))
+            whole = key
+            for name in reading.SAID:
+                whole = _mixed(whole, columns.get(name, 0))
+        keys.append(key)
+        wholes.append(whole)
+    none = np.zeros(0, np.uint64)
+    return np.concatenate([none, *keys]), np.concatenate([none, *wholes])
+
+
+def _mixed(found: Hashes, values: Any) -> Hashes:
+    import pandas as pd
+
+    if not np.ndim(values):
+        return found
+    if getattr(values, "dtype", None) is not None and getattr(values.dtype, "kind", "O") in "iuf":
+        hashed = pd.util.hash_array(np.nan_to_num(np.asarray(values, float)))
+    else:
+        words = cells.words(values)
+        levels = np.array([str(x) for x in words.categories], object)
+        hashed = pd.util.hash_array(levels, categorize=False)[words.codes]
+    return (found ^ hashed) * MIX + (found >> np.uint64(29))

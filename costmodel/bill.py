@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from inspect import getdoc, signature
 from typing import TYPE_CHECKING, Any, ParamSpec
 
@@ -97,9 +97,12 @@ def measure(
         args: Its arguments.
         inputs: Its arguments by name.
     """
-    bound = signature(formula).bind(*args, **inputs)
+    bound = _signature(formula).bind(*args, **inputs)
     bound.apply_defaults()
     return Quantity(line, formula(*args, **inputs), formula, dict(bound.arguments))
+
+
+_signature = lru_cache(maxsize=None)(signature)
 
 
 def units_of(formula: Callable[..., Any]) -> dict[str, str]:

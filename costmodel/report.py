@@ -80,7 +80,7 @@ class Report:
 
         result = self.result
         months = result.scenario.horizon
-        pictures = [(figure.to_json(), _plain(figure)) for figure in self.figures()]
+        pictures = [(figure.to_json(), style.finding_of(figure)) for figure in self.figures()]
         drawn = [
             f'<figure class="chart" id="chart{k}" role="figure" aria-label="{escape(finding)}" '
             f'style="height:{json.loads(text)["layout"]["height"]}px"></figure>'
@@ -117,6 +117,7 @@ class Report:
             figures=data,
             config=json.dumps(style.CONFIG),
             dark=json.dumps(style.DARK),
+            recolour=style.RECOLOUR,
         )
 
     def csv(self) -> dict[str, str]:
@@ -214,11 +215,6 @@ def _mean(values: Any) -> float:
     import numpy as np
 
     return float(np.mean(values))
-
-
-def _plain(figure: go.Figure) -> str:
-    """Return the title of a figure without markup."""
-    return re.sub(r"<[^>]*>", " ", figure.layout.title.text or "").replace("&amp;", "&")
 
 
 def _file_names(names: Iterable[str]) -> dict[str, str]:
@@ -416,15 +412,13 @@ PAGE = """<!doctype html>
 const figures = {figures};
 const config = {config};
 const inks = {dark};
-const pattern = new RegExp(Object.keys(inks)
-  .map(ink => ink.replace(/[.*+?^${{}}()|[\\]\\\\]/g, "\\\\$&")).join("|"), "g");
-const theme = matchMedia("(prefers-color-scheme: dark)");
+{recolour}const theme = matchMedia("(prefers-color-scheme: dark)");
 const paper = matchMedia("print");
 function draw(light, width) {{
   figures.forEach((figure, k) => {{
     const place = document.getElementById("chart" + k);
     const text = JSON.stringify(figure);
-    const shown = JSON.parse(light ? text : text.replace(pattern, ink => inks[ink]));
+    const shown = JSON.parse(light ? text : recoloured(text, inks));
     if (width) shown.layout.width = width;
     const how = width ? {{...config, responsive: false}} : config;
     Plotly.react(place, shown.data, shown.layout, how);

@@ -11,6 +11,7 @@ from costmodel.analysis.uncertainty import (
     Chance,
     Costs,
     Draws,
+    Step,
     draws,
     explained,
     one_at_a_time,
@@ -175,6 +176,7 @@ def budget(
     confidence: float = 0.9,
     limit: float | None = None,
     option: str | None = None,
+    step: Step = lambda _share: None,
 ) -> Budget:
     """Draw a scenario and say how much to ask for.
 
@@ -184,6 +186,7 @@ def budget(
         confidence: Share of the draws that the money asked for must cover. [1]
         limit: Money there is. [US$]
         option: The only option to look at; None = all.
+        step: Told the share of the draws that are done.
 
     Raises:
         ScenarioError: If a number is out of range, or the option has no bill.
@@ -194,4 +197,4 @@ def budget(
     if limit is not None and limit < 0:
         message = f"limit must be >= 0, got {limit:g}"
         raise ScenarioError(message)
-    return Budget(draws(chance, number, [option] if option else ()), confidence, limit)
+    return Budget(draws(chance, number, [option] if option else (), step), confidence, limit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -339,13 +339,22 @@ class Draws:
         raise ScenarioError(message)
 
 
-def draws(chance: Chance, number: int, names: Sequence[str] = ()) -> Draws:
+Step = Callable[[float], None]
+
+
+def draws(
+    chance: Chance,
+    number: int,
+    names: Sequence[str] = (),
+    step: Step = lambda _share: None,
+) -> Draws:
     """Draw a scenario many times.
 
     Args:
         chance: What is uncertain.
         number: Draws.
         names: Options to bill; all that can be had if left out.
+        step: Told the share of the work that is done, after each option of a block.
 
     Raises:
         ScenarioError: If an option contradicts itself.
@@ -376,7 +385,8 @@ def draws(chance: Chance, number: int, names: Sequence[str] = ()) -> Draws:
             Chances(moves),
             block.stop - block.start,
         )
-        for name in wanted:
+        for k, name in enumerate(wanted):
+            step((start + k / len(wanted) * (block.stop - start)) / number)
             parts[name].append(_costs(here, name))
         for name, times in moves.items():
             moved[name][block] = times.sum(axis=-1)
@@ -496,6 +506,48 @@ class Band:
     share: float
 
 
+def costs_along(
+    chance: Chance,
+    over: str,
+    points: Array,
+    names: Sequence[str],
+    number: int,
+    step: Step = lambda _share: None,
+) -> dict[str, Array]:
+    """Return what options cost in each draw as one input moves.
+
+    Args:
+        chance: What is uncertain; the input itself is moved, not drawn.
+        over: The input, in full.
+        points: Its values, shape (P,).
+        names: Options.
+        number: Draws.
+        step: Told the share of the work that is done, after each option.
+
+    Returns:
+        Option -> the figure that options are ranked by. [US$], shape (number, P)
+    """
+    size = points.size
+    shares, changes, lives = chance.shares(number)
+    values = {d.name: d.drawn(shares[:, k]) for k, d in enumerate(chance.drivers)}
+    per_year = _changes(chance, values, changes)
+    values = {name: np.repeat(value, size) for name, value in values.items()}
+    moves = {name: np.repeat(m, size, axis=0) for name, m in chance.moves(lives, names).items()}
+    scenario = chance.put(values, None if per_year is None else np.repeat(per_year, size, axis=0))
+    block = _Block(
+        chance,
+        replace_inputs(scenario, {over: np.tile(points, number)}),
+        {row: values[d.name] for d in chance.drivers for row in d.rows},
+        Chances(moves),
+        number * size,
+    )
+    found = {}
+    for k, name in enumerate(names):
+        step(k / len(names))
+        found[name] = _costs(block, name)[1].reshape(number, size)
+    return found
+
+
 STEPS, FAR = 41, 30.0  # points of an input around a crossing, and how far they reach
 
 
@@ -529,20 +581,8 @@ def crossing_band(
         points = np.geomspace(max(low, at / FAR), min(high, at * FAR), STEPS)
     else:
         points = np.linspace(low, high, STEPS)
-    shares, changes, lives = chance.shares(number)
-    values = {d.name: d.drawn(shares[:, k]) for k, d in enumerate(chance.drivers)}
-    per_year = _changes(chance, values, changes)
-    values = {name: np.repeat(value, STEPS) for name, value in values.items()}
-    moves = {name: np.repeat(m, STEPS, axis=0) for name, m in chance.moves(lives, names).items()}
-    scenario = chance.put(values, None if per_year is None else np.repeat(per_year, STEPS, axis=0))
-    block = _Block(
-        chance,
-        replace_inputs(scenario, {over: np.tile(points, number)}),
-        {row: values[d.name] for d in chance.drivers for row in d.rows},
-        Chances(moves),
-        number * STEPS,
-    )
-    first, second = (_costs(block, name)[1].reshape(number, STEPS) for name in names)
+    costs = costs_along(chance, over, points, names, number)
+    first, second = (costs[name] for name in names)
     with np.errstate(invalid="ignore"):
         gap = first - second
     turns = (gap[:, :-1] * gap[:, 1:] <= 0) & np.isfinite(gap[:, :-1]) & np.isfinite(gap[:, 1:])

@@ -3,9 +3,35 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
+from costmodel.errors import DataError
+
+SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9}
 HUNDRED = 100.0
 THOUSAND = 1000.0
+
+
+def read_amount(text: str | float) -> float:
+    """Read a number of tokens or requests: 1500, 20e6, 300k, 1.2M.
+
+    >>> read_amount("300k"), read_amount("1_500")
+    (300000.0, 1500.0)
+
+    Raises:
+        DataError: If it is none, or less than 0.
+    """
+    word = str(text).strip().lower().replace("_", "")
+    factor = SUFFIXES.get(word[-1:], 1.0)
+    try:
+        # "1.2M" is 1200000, not 1199999.9999999998
+        value = float(Decimal(word[:-1] if word[-1:] in SUFFIXES else word) * Decimal(factor))
+    except ArithmeticError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        message = f"must be a number >= 0 like 1500, 20e6, 300k or 1.2M, got {text!r}"
+        raise DataError(message)
+    return value
 
 
 def money(usd: float) -> str:

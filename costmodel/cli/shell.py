@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from costmodel.analysis.wording import read_amount
 from costmodel.errors import DataError, PriceError
 
 if TYPE_CHECKING:
@@ -49,7 +50,6 @@ ClickError: type[Exception] = typer.BadParameter.__mro__[2]
 BAD_INPUT = 2
 WIDE = 180  # columns of a terminal in which everything fits
 CENT = 0.01
-SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9}
 
 
 WIDTH_WITHOUT_TERMINAL = 200
@@ -57,16 +57,10 @@ WIDTH_WITHOUT_TERMINAL = 200
 
 def amount(text: str | float) -> float:
     """Read a number of tokens or requests: 1500, 20e6, 300k, 1.2M."""
-    word = str(text).strip().lower().replace("_", "")
-    factor = SUFFIXES.get(word[-1:], 1.0)
     try:
-        value = float(word[:-1] if word[-1:] in SUFFIXES else word) * factor
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        message = f"must be a number >= 0 like 1500, 20e6, 300k or 1.2M, got {text!r}"
-        raise typer.BadParameter(message)
-    return value
+        return read_amount(text)
+    except DataError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def day(text: str) -> date:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from html import escape
+from html import escape, unescape
+from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -109,6 +110,15 @@ def darkened(json: str) -> str:
     """
     found = "|".join(re.escape(ink) for ink in DARK)
     return re.sub(found, lambda match: DARK[match[0]], json)
+
+
+# the same for a browser: recoloured(text, inks)
+RECOLOUR = (Path(__file__).parent / "recolour.js").read_text("utf-8")
+
+
+def finding_of(figure: go.Figure) -> str:
+    """Return the title of a figure as plain text."""
+    return unescape(re.sub(r"<[^>]*>", " ", figure.layout.title.text or ""))
 
 
 def template() -> go.layout.Template:

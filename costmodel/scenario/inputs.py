@@ -14,9 +14,10 @@ from costmodel.hosts import Host
 from costmodel.months import Array, Numeric
 from costmodel.prices.book import PriceBook
 from costmodel.prices.rows import TEAM, Key
+from costmodel.quantities.distributions import distribution_of
 from costmodel.quantities.ranges import limits
 from costmodel.quantities.requests import Part, Size
-from costmodel.scenario.model import Mix, Option, Scenario, Stage, Workload
+from costmodel.scenario.model import Mix, Option, Scenario, Stage, Uncertain, Workload
 
 Way = tuple[str | int, ...]
 
@@ -126,6 +127,53 @@ def replace_inputs(scenario: Scenario, values: Mapping[str, Numeric]) -> Scenari
             message = f"{name}: {error}"
             raise ScenarioError(message) from None
     return scenario
+
+
+def with_inputs(scenario: Scenario, values: Mapping[str, Any]) -> Scenario:
+    """Return a scenario that states other values, as if its file had said so.
+
+    Args:
+        scenario: The scenario; it stays as it is.
+        values: Name -> number, or a range like `{"low": 150, "mode": 200, "high": 320}`; `start`
+            takes a date, and what is said in words under `upkeep` a text or a truth value.
+
+    Raises:
+        ScenarioError: If a name is unknown, or a value out of range.
+    """
+    for name, value in values.items():
+        word = name.removeprefix("upkeep.")
+        if name == "start":
+            scenario = replace(scenario, start=value)
+        elif word != name and isinstance(value, str | bool):
+            scenario = replace(scenario, upkeep=_set(scenario.upkeep, [word], value))
+        else:
+            scenario = _restated(scenario, name, value)
+    return scenario
+
+
+def _restated(scenario: Scenario, name: str, value: Any) -> Scenario:
+    """State a number, or a range, in place of what was stated before."""
+    distribution = None
+    if isinstance(value, Mapping):
+        item = find_input(scenario, name)
+        if not item.broadcasts:
+            message = f"{name} cannot be a range: state one number"
+            raise ScenarioError(message)
+        try:
+            distribution = distribution_of(value, item.low, item.high)
+        except ScenarioError as error:
+            message = f"{name}: {error}"
+            raise ScenarioError(message) from None
+    changed = replace_inputs(scenario, {name: distribution.mean if distribution else value})
+    others = tuple(entry for entry in scenario.uncertain if entry.name != name)
+    if distribution is not None:
+        return replace(changed, uncertain=(*others, Uncertain(name, distribution)))
+    left = [
+        replace(group, inputs=tuple(word for word in group.inputs if word != name))
+        for group in scenario.together
+    ]
+    together = tuple(group for group in left if len(group.inputs) > 1)
+    return replace(changed, uncertain=others, together=together)
 
 
 def _column(value: Numeric) -> Numeric:

@@ -16,7 +16,7 @@ from costmodel.approaches import Approach
 from costmodel.errors import ScenarioError
 from costmodel.prices.book import PriceBook
 from costmodel.quantities.requests import Part, Size
-from costmodel.scenario.model import STABLE_PARTS, Mix, Scenario
+from costmodel.scenario.model import STABLE_PARTS, Mix, Scenario, Uncertain
 from costmodel.scenario.pins import pins_of
 from costmodel.scenario.reading import VERSION, plain_fields, read_scenario
 
@@ -100,8 +100,33 @@ def _as_table(scenario: Scenario) -> dict[str, Any]:
         },
         "approach": {name: {"kind": a.kind, **_stated(a)} for name, a in approaches.items()},
         "option": options,
+        "together": [{"inputs": list(group.inputs), "by": group.by} for group in scenario.together],
     }
+    for entry in scenario.uncertain:
+        _state_range(table, entry)
     return {key: value for key, value in table.items() if value not in ([], {}, None)}
+
+
+def _state_range(table: dict[str, Any], entry: Uncertain) -> None:
+    """Put a range where its mean stands."""
+    first, _, rest = entry.name.partition(".")
+    node: Any = table[first]
+    if first in ("task", "option", "approach"):
+        # names may hold dots
+        names = [item["name"] for item in node] if isinstance(node, list) else list(node)
+        name = max((n for n in names if rest.startswith(f"{n}.")), key=len)
+        node = node[names.index(name)] if isinstance(node, list) else node[name]
+        rest = rest[len(name) + 1 :]
+    *way, last = rest.split(".") if first != "people" else [rest]
+    for word in way:
+        if not isinstance(node.get(word), dict):
+            node[word] = {"mean": node[word]} if word in node else {}
+        node = node[word]
+    if isinstance(node.get(last), dict):
+        node, last = node[last], "mean"
+    found = entry.distribution
+    values = {key: _plain(value) for key, value in found.values.items()}
+    node[last] = values if found.kind == "range" else {"distribution": found.kind, **values}
 
 
 def _follow(document: tomlkit.TOMLDocument, home: Path, folder: Path) -> None:
@@ -114,8 +139,8 @@ def _follow(document: tomlkit.TOMLDocument, home: Path, folder: Path) -> None:
                 table[key] = os.path.relpath(home.resolve() / table[key], folder.resolve())
 
 
-def write_scenario(scenario: Scenario, path: Path, book: PriceBook | None) -> None:
-    """Write a scenario, keeping comments and layout of the file it was read from."""
+def scenario_text(scenario: Scenario, folder: Path, book: PriceBook | None) -> str:
+    """Return a scenario as a file in a folder states it, comments and layout kept."""
     if scenario.path is not None and scenario.path.exists():
         text = scenario.path.read_text("utf-8-sig")
         same = read_scenario(scenario.path)
@@ -125,7 +150,7 @@ def write_scenario(scenario: Scenario, path: Path, book: PriceBook | None) -> No
     if same != scenario:
         _merge(document, _as_table(scenario), None if same is None else _as_table(same))
     if scenario.path is not None:
-        _follow(document, scenario.path.parent, path.parent)
+        _follow(document, scenario.path.parent, folder)
     if book is not None:
         prices = tomlkit.table()
         prices.add("on", book.priced_on or scenario.start)
@@ -136,9 +161,15 @@ def write_scenario(scenario: Scenario, path: Path, book: PriceBook | None) -> No
             rows.append(entry)
         prices.add("rows", rows)
         document["prices"] = prices
+    return tomlkit.dumps(document)
+
+
+def write_scenario(scenario: Scenario, path: Path, book: PriceBook | None) -> None:
+    """Write a scenario, keeping comments and layout of the file it was read from."""
+    text = scenario_text(scenario, path.parent, book)
     part = path.with_name(path.name + ".part")
     try:
-        part.write_text(tomlkit.dumps(document), "utf-8")
+        part.write_text(text, "utf-8")
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)

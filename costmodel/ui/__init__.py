@@ -1,0 +1,5 @@
+"""Apps in notebooks: `which_approach()` and the like show controls, one verdict, and pictures."""
+
+from costmodel.ui.which_approach import which_approach
+
+__all__ = ["which_approach"]

@@ -1,0 +1,103 @@
+// One picture. It is drawn when it can be seen, and says so: data-seq is the number of the
+// figure that the kernel set last, data-drawn the number of the one that is on the screen.
+
+// all charts of a page share one copy of plotly.js
+const page = (globalThis.costmodel ??= {});
+
+function plotly(model) {
+  page.plotly ??= unpacked(model).catch((error) => {
+    page.plotly = undefined;
+    throw error;
+  });
+  return page.plotly;
+}
+
+async function unpacked(model) {
+  const library = await model.widget_manager.get_model(model.get("library"));
+  const packed = new Blob([library.get("code")]).stream();
+  const code = await new Response(packed.pipeThrough(new DecompressionStream("gzip"))).text();
+  // a module of its own, so that no loader of the page takes the library for itself
+  const wrapped =
+    `const module = {exports: {}}, exports = module.exports, define = undefined;\n${code}\n` +
+    "export default module.exports;";
+  const address = URL.createObjectURL(new Blob([wrapped], { type: "text/javascript" }));
+  try {
+    return (await import(/* webpackIgnore: true */ address)).default;
+  } finally {
+    URL.revokeObjectURL(address);
+  }
+}
+
+function isDark() {
+  const light = document.body.dataset.jpThemeLight;
+  return light === undefined
+    ? matchMedia("(prefers-color-scheme: dark)").matches
+    : light === "false";
+}
+
+function render({ model, el }) {
+  el.classList.add("cm-chart");
+  el.setAttribute("role", "figure");
+  const place = document.createElement("div");
+  el.append(place);
+  let stale = true;
+  let drawing = false;
+  let Plotly;
+
+  const seen = () => el.isConnected && el.offsetParent !== null && el.clientWidth > 0;
+
+  async function draw() {
+    if (drawing || !stale || !seen()) return;
+    drawing = true;
+    try {
+      Plotly = await plotly(model);
+      while (stale && seen()) {
+        stale = false;
+        const seq = model.get("seq");
+        const text = model.get("figure");
+        if (!text) break;
+        const figure = JSON.parse(isDark() ? recoloured(text, model.get("inks")) : text);
+        el.style.minHeight = `${figure.layout.height}px`;
+        await Plotly.react(place, figure.data, figure.layout, model.get("config"));
+        el.dataset.theme = isDark() ? "dark" : "light";
+        el.dataset.drawn = seq;
+      }
+    } finally {
+      drawing = false;
+    }
+  }
+
+  function changed() {
+    el.setAttribute("aria-label", model.get("finding"));
+    el.dataset.seq = model.get("seq");
+    stale = true;
+    draw();
+  }
+
+  let theme = isDark();
+  function themed() {
+    if (theme === isDark()) return;
+    theme = isDark();
+    stale = true;
+    draw();
+  }
+
+  let width = 0;
+  const sizes = new ResizeObserver(() => {
+    if (stale) draw();
+    else if (!drawing && seen() && el.clientWidth !== width) Plotly.Plots.resize(place);
+    width = el.clientWidth;
+  });
+  sizes.observe(el);
+  const body = new MutationObserver(themed);
+  body.observe(document.body, { attributes: true });
+  model.on("change:seq", changed);
+  changed();
+  return () => {
+    sizes.disconnect();
+    body.disconnect();
+    if (Plotly) Plotly.purge(place);
+  };
+}
+
+export default { render };

@@ -1,0 +1,422 @@
+"""Apps about a scenario file: their state is the scenario, every number comes from one comparison.
+
+    def which_approach(path="scenarios/support_bot.toml") -> ScenarioApp:
+        return ScenarioApp(path, call="which_approach", fields=[REQUESTS, CHANGES, MONTHS],
+                           tabs=[Tab("Cost", lambda found: ...)])
+
+Fields are named as in `costmodel.scenario.inputs`; besides there are `start`, `file` (another file
+of the same folder), and `view.NAME` for what is no part of a scenario, like the option looked at.
+`found` is a `Found`; `budget_of(number)` is work for the `needs` of a tab. The tab "Numbers" is
+added.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cached_property, lru_cache
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from costmodel.analysis.budget import budget
+from costmodel.analysis.compare import Comparison, compare
+from costmodel.analysis.uncertainty import chance_of
+from costmodel.analysis.wording import whole
+from costmodel.costs import shipped_book, today
+from costmodel.errors import CostModelError, ScenarioError
+from costmodel.figures import style
+from costmodel.prices.book import PriceBook
+from costmodel.report import options_table, report, warnings_of
+from costmodel.scenario import Scenario, find_input, numeric_inputs, with_inputs
+from costmodel.scenario.writing import scenario_text
+from costmodel.ui.app import App, Needs, Step, Sure, Tab
+from costmodel.ui.controls import Choice, Day, Field, Quantity, decades, steps
+from costmodel.ui.screen import Files
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OLD_DAYS = 90
+DRAWS = 2_000
+VIEW = "view."
+
+# fields that several apps show
+REQUESTS = Quantity(
+    "workload.requests",
+    "Requests per month",
+    rounds=decades(1e3, 1e8),
+    ranges=True,
+    note="In the first month. A range like 150k to 320k makes the forecast uncertain.",
+)
+CHANGES = Quantity(
+    "upkeep.requirement_changes_per_year",
+    "Requirement changes per year",
+    rounds=steps(0, 24, 1),
+    ranges=True,
+    note="Each needs new prompts, examples or training.",
+)
+HORIZON = Choice(
+    "months", "Look ahead", {"1 year": 12, "2 years": 24, "3 years": 36, "5 years": 60}
+)
+GROWTH = Quantity(
+    "workload.growth",
+    "Growth per month",
+    rounds=steps(-0.05, 0.2, 0.005),
+    low=-1.0,
+    high=1.0,
+    percent=True,
+    ranges=True,
+    note="Of the requests, from month to month.",
+)
+REQUIRED = Quantity(
+    "workload.required_success",
+    "Required success rate",
+    rounds=steps(0.5, 1.0, 0.01),
+    high=1.0,
+    percent=True,
+    note="Share of single attempts that must succeed. Options below it cannot win.",
+)
+FAILURE = Quantity(
+    "workload.failure_usd",
+    "Damage of a failure",
+    rounds=(0.0, *decades(0.01, 1000)),
+    prefix="$",
+    ranges=True,
+    note="What a request that fails in the end costs you, outside of the bill.",
+)
+START = Day("start", "Start")
+
+
+def scenario_files(path: str | Path) -> Choice:
+    """Return the choice between the scenario files of a folder."""
+    names = {found.name for found in Path(path).parent.glob("*.toml")} | {Path(path).name}
+    return Choice("file", "Scenario", {name: name for name in sorted(names)})
+
+
+@dataclass(frozen=True)
+class State:
+    """What the controls of a scenario app set.
+
+    Attributes:
+        scenario: The scenario.
+        view: What is no part of it.
+    """
+
+    scenario: Scenario
+    view: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What all tabs of a scenario app show.
+
+    Attributes:
+        result: The comparison.
+        view: What is no part of the scenario.
+        book: The prices it was made with.
+    """
+
+    result: Comparison
+    view: Mapping[str, Any]
+    book: PriceBook = field(repr=False)
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario."""
+        return self.result.scenario
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The options as a table."""
+        return self.result.frame()
+
+    @cached_property
+    def bills(self) -> dict[str, pd.DataFrame]:
+        """The bill of each option that can be had, as a table."""
+        return {name: found.frame() for name, found in self.result.bills.items()}
+
+    @cached_property
+    def looks(self) -> dict[Any, Any]:
+        """Ink and dash of each option, the same in every picture."""
+        return style.option_looks(option.name for option in self.scenario.options)
+
+    @property
+    def option(self) -> str:
+        """The option looked at: the chosen one if it can be had, else the best.
+
+        Raises:
+            ScenarioError: If none can be had.
+        """
+        chosen = self.view.get("option")
+        if chosen in self.result.bills:
+            return str(chosen)
+        if self.result.ranked:
+            return self.result.ranked[0].name
+        if self.result.bills:
+            return next(iter(self.result.bills))
+        raise ScenarioError(self.result.verdict)
+
+
+def default_book() -> PriceBook:
+    """Return the shipped tables with the user's own laid over them."""
+    return shipped_book()
+
+
+@lru_cache(maxsize=8)
+def budget_of(number: int = DRAWS) -> Needs:
+    """Return the work that draws a scenario and says how much to ask for.
+
+    Args:
+        number: Draws, with a fixed seed.
+
+    Returns:
+        Work that gives what `Budget.as_dict()` returns; `limit` and `confidence` are taken from
+        the view.
+    """
+
+    def work(found: Found, step: Step) -> dict[str, Any]:
+        chance = chance_of(found.scenario, found.book)
+        view = found.view
+        drawn = budget(
+            chance,
+            number=number,
+            confidence=view.get("confidence") or 0.9,
+            limit=view.get("limit"),
+            step=step,
+        )
+        return drawn.as_dict()
+
+    return work
+
+
+def how_sure(found: Found, drawn: Mapping[str, Any]) -> str:
+    """Say how sure the verdict is, from the draws."""
+    if not found.result.ranked:
+        return ""
+    best = found.result.ranked[0].name
+    row = next(option for option in drawn["options"] if option["name"] == best)
+    text = f"How sure: the bill lies between {whole(row['p10'])} and {whole(row['p90'])} in 80% of "
+    text += f"{drawn['draws']:,} draws"
+    if row["chance_cheapest"] is not None:
+        text += f", and {best} stays the cheapest in {style.chance(row['chance_cheapest'])} of them"
+    return text + "."
+
+
+class ScenarioApp(App):
+    """An app about a scenario file.
+
+    Attributes:
+        path: File the scenario was read from.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        call: str,
+        fields: Sequence[Field] | Callable[[State], Sequence[Field]],
+        tabs: Sequence[Tab],
+        more: Sequence[Field] | Callable[[State], Sequence[Field]] = (),
+        verdict: Callable[[Found], str] = lambda found: found.result.verdict,
+        warnings: Callable[[Found], Sequence[str]] = lambda _found: (),
+        sure: Sure | None = None,
+        view: Mapping[str, Any] | None = None,
+        book: PriceBook | None = None,
+        on: date | None = None,
+    ) -> None:
+        """Read a scenario and show it.
+
+        Args:
+            path: Scenario file; a broken one is said in one sentence on the screen.
+            call: Name of the function that makes the app, for the code on the last tab.
+            fields: Controls, those the scenario does not know are left out.
+            tabs: Tabs before "Numbers".
+            more: Further controls, folded away.
+            verdict: The sentence; None = that of the comparison.
+            warnings: Sentences above the verdict, beside those of the bills and of old prices.
+            sure: How sure the verdict is; None = by draws of the whole scenario.
+            view: What is no part of the scenario.
+            book: The prices; None = the shipped tables, with your own laid over them.
+            on: Today, for the age of prices; None = the day of the computer.
+        """
+        self.call, self._book, self._on = call, book, on
+        self._own_warnings = warnings
+        self.path = Path(path)
+        self._first = Path(path)
+        self._fields_of = (fields, more)
+        super().__init__(
+            fields=lambda state: self._shown(fields, state),
+            more=lambda state: self._shown(more, state),
+            state=None,
+            compute=self._computed,
+            verdict=verdict,
+            warnings=self._warned,
+            sure=sure or Sure(budget_of(), how_sure),
+            tabs=[*tabs, Tab("Numbers", self._numbers)],
+        )
+        self._view = dict(view or {})
+        self.load(path)
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario as the controls have it.
+
+        Raises:
+            ScenarioError: If none could be read.
+        """
+        if self.state is None:
+            raise ScenarioError(self.error)
+        state: State = self.state
+        return state.scenario
+
+    @property
+    def result(self) -> Comparison:
+        """The comparison that is on the screen."""
+        found: Found = self.found
+        return found.result
+
+    @property
+    def book(self) -> PriceBook:
+        """The prices."""
+        return default_book() if self._book is None else self._book
+
+    def load(self, path: str | Path) -> None:
+        """Open a scenario file; what is wrong with it is said, and the last good state stays."""
+        try:
+            scenario = Scenario.read(path)
+            view = self._view if self.state is None else self.state.view
+            self.become(State(scenario, view))
+        except CostModelError as error:
+            self.fail(error)
+        else:
+            self.path = Path(path)
+
+    def save(self, path: str | Path) -> None:
+        """Write the scenario, comments kept, with the prices used.
+
+        Raises:
+            ScenarioError: If it cannot be written.
+        """
+        self.scenario.write(path, self.book)
+
+    def read(self, state: State, name: str) -> Any:
+        """Return what the scenario or the view says about a field."""
+        if name == "file":
+            return state.scenario.path and state.scenario.path.name
+        if name == "start":
+            return state.scenario.start
+        if name.startswith(VIEW):
+            return state.view.get(name.removeprefix(VIEW))
+        for entry in state.scenario.uncertain:
+            if entry.name == name and entry.distribution.kind == "range":
+                return dict(entry.distribution.values)
+        word = name.removeprefix("upkeep.")
+        value = getattr(state.scenario.upkeep, word, None) if word != name else None
+        if isinstance(value, str | bool):
+            return value
+        number = find_input(state.scenario, name, self.book).value
+        return int(number) if name == "months" and number is not None else number
+
+    def put(self, state: State, name: str, value: Any) -> State:
+        """Return a state with another value for a field."""
+        if name == "file":
+            return State(Scenario.read(self._first.parent / str(value)), {})
+        if name.startswith(VIEW):
+            return replace(state, view={**state.view, name.removeprefix(VIEW): value})
+        return replace(state, scenario=with_inputs(state.scenario, {name: value}))
+
+    def _shown(
+        self, fields: Sequence[Field] | Callable[[State], Sequence[Field]], state: State
+    ) -> list[Field]:
+        """Return the fields that the scenario knows."""
+        known = {*numeric_inputs(state.scenario), "start", "file"}
+        listed = fields(state) if callable(fields) else fields
+        return [
+            one
+            for one in listed
+            if one.name in known or one.name.startswith((VIEW, "upkeep.", "people."))
+        ]
+
+    def _computed(self, state: State) -> Found:
+        return Found(compare(state.scenario, self.book), state.view, self.book)
+
+    def _warned(self, found: Found) -> list[str]:
+        said = [*self._own_warnings(found), *warnings_of(found.result)]
+        oldest = found.result.prices_on["verified_from"]
+        if oldest is not None and not found.result.prices_on["day"]:
+            age = ((self._on or today()) - date.fromisoformat(oldest)).days
+            if age > OLD_DAYS:
+                said.append(
+                    f"Some prices were last checked {age} days ago, on {oldest}: look at them "
+                    "before you decide."
+                )
+        return list(dict.fromkeys(said))
+
+    # the last tab
+
+    def code(self) -> str:
+        """Return the same comparison as code for a script."""
+        first = Scenario.read(self.path)
+        changed = {
+            name: value
+            for name in self._known
+            if name not in ("file",) and not name.startswith(VIEW)
+            for value in [self.read(self.state, name)]
+            if value != self.read(State(first), name)
+        }
+        lines = ["import costmodel as cm", ""]
+        lines.append(f'scenario = cm.Scenario.read("{self.path.as_posix()}")')
+        if changed:
+            lines[0] += "\nfrom costmodel.scenario import with_inputs"
+            values = ", ".join(f"{json.dumps(n)}: {v!r}" for n, v in changed.items())
+            if "datetime.date" in values:
+                lines[0] = f"import datetime\n\n{lines[0]}"
+            lines.append(f"scenario = with_inputs(scenario, {{{values}}})")
+        lines += ["result = cm.compare(scenario)", "print(result.verdict)", "result.frame()"]
+        return "\n".join(lines)
+
+    def _numbers(self, found: Found) -> list[Any]:
+        days = found.result.prices_on
+        said = "".join(f"<li>{escape(text)}</li>" for text in found.result.assumptions)
+        files = Files(
+            ready={
+                self.path.name: self._toml(found.scenario),
+                "options.csv": found.frame.to_csv(index=False, lineterminator="\n"),
+            },
+            made={
+                "bills.csv": lambda: self._bills(found),
+                "report.html": lambda: self._report(found),
+            },
+            labels={
+                self.path.name: "Scenario file",
+                "options.csv": "Options (CSV)",
+                "bills.csv": "Bills (CSV)",
+                "report.html": "Report (HTML)",
+            },
+        )
+        return [
+            files,
+            options_table(found.result)
+            + f"<details><summary>{len(found.result.assumptions)} assumptions</summary>"
+            f"<ul>{said}</ul></details>"
+            f'<p class="quiet">The price rows used were checked between {days["verified_from"]} '
+            f"and {days['verified_to']}.</p>"
+            f"<h3>The same in a script</h3><pre>{escape(self.code())}</pre>",
+        ]
+
+    def _toml(self, scenario: Scenario) -> str:
+        return scenario_text(scenario, self.path.parent, self.book)
+
+    def _bills(self, found: Found) -> str:
+        import pandas as pd
+
+        bills = pd.concat([f.assign(option=name) for name, f in found.bills.items()])
+        bills = bills[["option", *(name for name in bills.columns if name != "option")]]
+        return str(bills.to_csv(index=False, lineterminator="\n"))
+
+    def _report(self, found: Found) -> str:
+        drawn = budget_of()(found, lambda _share: None)
+        return report(found.result, drawn, found.option).html()

@@ -1,0 +1,131 @@
+"""Which approach is the cheapest, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from costmodel.analysis.breakeven import BreakEven, PhaseMap, breakeven, phase_map
+from costmodel.analysis.uncertainty import chance_of, costs_along
+from costmodel.figures import breakeven as pictures
+from costmodel.figures.budget import tornado
+from costmodel.figures.compare import cost_by_phase, pareto
+from costmodel.prices.book import PriceBook
+from costmodel.scenario import find_input
+from costmodel.ui.app import Step, Tab
+from costmodel.ui.scenario_app import (
+    CHANGES,
+    FAILURE,
+    GROWTH,
+    HORIZON,
+    REQUESTS,
+    REQUIRED,
+    START,
+    Found,
+    ScenarioApp,
+    budget_of,
+    scenario_files,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BAND_POINTS, BAND_DRAWS = 13, 120
+UNITS = {"usd_per_success": "Cost of a successful outcome", "total_usd": "Total cost"}
+
+
+def which_approach(
+    path: str | Path = "scenarios/support_bot.toml", *, book: PriceBook | None = None
+) -> ScenarioApp:
+    """Show which option is the cheapest, from where on another one is, and what decides it.
+
+    Args:
+        path: Scenario file.
+        book: The prices; None = the shipped tables, with your own laid over them.
+    """
+    return ScenarioApp(
+        path,
+        call="which_approach",
+        fields=[scenario_files(path), REQUESTS, CHANGES, REQUIRED, HORIZON],
+        more=[GROWTH, FAILURE, START],
+        tabs=[
+            Tab("Cost", _cost),
+            Tab("Break-even", _break_even, _crossings),
+            Tab("Who wins where", _map, _regions),
+            Tab("What matters", _matters, budget_of()),
+            Tab("Cost and success", _pareto),
+        ],
+        book=book,
+    )
+
+
+def _cost(found: Found) -> Any:
+    return cost_by_phase(found.frame, found.scenario.months, found.bills)
+
+
+def _matters(found: Found, drawn: Mapping[str, Any]) -> Any:
+    return tornado(drawn, found.option, bill=found.bills[found.option])
+
+
+def _pareto(found: Found) -> Any:
+    required = found.scenario.workload.required_success
+    unit = "usd_per_success" if found.result.rated else "total_usd"
+    need = None if required is None else float(np.mean(required))
+    return pareto(found.frame, need, cost=unit, bills=found.bills)
+
+
+def _break_even(found: Found, crossings: tuple[BreakEven, pd.DataFrame]) -> Any:
+    line, frame = crossings
+    return pictures.break_even(
+        frame,
+        months=found.scenario.months,
+        here=line.now,
+        cost=UNITS[line.unit],
+        found=pictures.crossed(line),
+        looks=found.looks,
+    )
+
+
+def _crossings(found: Found, step: Step) -> tuple[BreakEven, pd.DataFrame]:
+    """Find the crossings over the volume, and the spread of each line over the draws."""
+    line = breakeven(found.scenario, found.book)
+    step(0.5)
+    frame = pictures.swept(line)
+    names = [name for name in line.options if name in set(frame["option"])]
+    chance = chance_of(found.scenario, found.book)
+    points = np.geomspace(line.low, line.high, BAND_POINTS)
+    swift = [name for name in names if name not in line.one_by_one]
+    along = costs_along(
+        chance, line.over, points, swift, BAND_DRAWS, lambda share: step(0.5 + share / 2)
+    )
+    for column, share in (("p10", 0.1), ("p90", 0.9)):
+        frame[column] = frame["p50"]
+        for name, costs in along.items():
+            # the band follows its line between the points
+            mine = frame["option"] == name
+            x = np.log(frame.loc[mine, "x"])
+            ends = np.interp(x, np.log(points), np.log(np.quantile(costs, share, axis=0)))
+            frame.loc[mine, column] = np.exp(ends)
+    return line, frame
+
+
+def _regions(found: Found, step: Step) -> PhaseMap:
+    """Find the cheapest option over volume and rate of change."""
+    step(0.1)
+    return phase_map(found.scenario, found.book, REQUESTS.name, CHANGES.name)
+
+
+def _map(found: Found, regions: PhaseMap) -> Any:
+    scenario = found.scenario
+    here = tuple(
+        find_input(scenario, name, found.book).value for name in (regions.across, regions.down)
+    )
+    return pictures.phase_map(
+        pictures.cells(regions),
+        months=scenario.months,
+        here=None if None in here else here,
+        looks=found.looks,
+    )

@@ -144,7 +144,8 @@ class App(VBox):  # type: ignore[misc]
         self._fields, self._more = fields, more
         self._compute, self._verdict, self._warnings = compute, verdict, warnings
         self._sure, self.tabs = sure, tuple(tabs)
-        self.state, self.found = state, None
+        self.state: Any = state
+        self.found: Any = None
         self._known: dict[str, Field] = {}
         self._number = 0  # of the state
         self._worked: dict[Needs, tuple[int, Any]] = {}
@@ -231,8 +232,8 @@ class App(VBox):  # type: ignore[misc]
         """Compute a state and show it; return what is wrong with it, blank if nothing is."""
         try:
             found = self._compute(state)
-            said = {"verdict": self._verdict(found), "warnings": list(self._warnings(found))}
-        except Exception as error:  # noqa: BLE001 - the last good state stays, whatever happens
+            verdict, warnings = self._verdict(found), list(self._warnings(found))
+        except Exception as error:
             return _sentence(error)
         before, self.state, self.found = self.state, state, found
         self._number += 1
@@ -241,7 +242,7 @@ class App(VBox):  # type: ignore[misc]
         self._offer(before, typed)
         with self.status.hold_sync():
             self.status.fault = ""
-            self.status.verdict, self.status.warnings = said["verdict"], said["warnings"]
+            self.status.verdict, self.status.warnings = verdict, warnings
             self.status.sure = self._sure_words()
         self._draw()
         self._next()
@@ -317,7 +318,7 @@ class App(VBox):  # type: ignore[misc]
 
     def _settle_state(self) -> None:
         """Say whether everything on show is there."""
-        state = "working" if self._work is not None else "error" if self.error else "ready"
+        state = "error" if self.error else "working" if self._work is not None else "ready"
         with self.status.hold_sync():
             self.status.state = state
             self.status.seq += 1
@@ -420,7 +421,7 @@ class Work:
             result = self.needs(self.found, self.step)
         except CancelledError:
             return
-        except Exception as error:  # noqa: BLE001 - the screen says it; nobody else would
+        except Exception as error:
             self.app.finish(self, None, _sentence(error))
         else:
             self.app.finish(self, result)

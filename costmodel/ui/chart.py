@@ -35,7 +35,7 @@ def library() -> Library:
     return Library(code=gzip.compress(get_plotlyjs().encode(), 6))
 
 
-class Chart(anywidget.AnyWidget):  # type: ignore[misc]
+class Chart(anywidget.AnyWidget):
     """A picture that fills its width, follows the theme and keeps its zoom.
 
     It is drawn by `Plotly.react` when it can be seen. The element has the class `cm-chart`;

@@ -144,7 +144,7 @@ function render({ model, el }) {
     if (field.note) input.title = field.note;
     // shortcuts of the notebook are not meant while somebody types
     row.addEventListener("keydown", (event) => event.stopPropagation());
-    const kind = `cm-field cm-${field.kind} cm-${field.name.replace(/[^\w]+/g, "-")}`;
+    const kind = `cm-field cm-${field.kind} cm-at-${field.name.replace(/[^\w]+/g, "-")}`;
     place.append(element("div", { className: kind }, label, row, fault));
     controls[field.name] = { input, fault, show };
   }

@@ -45,7 +45,7 @@ def written(value: float, *, percent: bool = False, prefix: str = "") -> str:
     """Write a number exactly, with a letter where that loses nothing.
 
     >>> written(300_000), written(1_234_567), written(0.2, percent=True), written(1.5, prefix="$")
-    ('300k', '1,234,567', '20%', '$1.5')
+    ('300k', '1,234,567', '20%', '$1.50')
     """
     if percent:
         return f"{value * 100:.12g}%"
@@ -53,7 +53,8 @@ def written(value: float, *, percent: bool = False, prefix: str = "") -> str:
         text = f"{value / size:.12g}"
         if abs(value) >= size and len(text.replace(".", "").strip("-")) <= 3:  # noqa: PLR2004
             return f"{prefix}{text}{letter}"
-    return f"{prefix}{value:,.12g}"
+    cents = prefix == "$" and value == round(value, 2) != round(value)
+    return f"{prefix}{value:,.2f}" if cents else f"{prefix}{value:,.12g}"
 
 
 @dataclass(frozen=True)
@@ -163,9 +164,9 @@ class Quantity(Field):
         word = text.strip().replace(",", "").replace(" ", "").removeprefix("$")
         sign = -1.0 if word[:1] in ("-", "\N{MINUS SIGN}") else 1.0
         word = word.lstrip("-\N{MINUS SIGN}").removeprefix("$")
-        share = word.endswith("%")
+        share = word.endswith("%") and self.percent
         try:
-            value = sign * read_amount(word.removesuffix("%"))
+            value = sign * read_amount(word.removesuffix("%") if share else word)
         except DataError:
             message = f"{self.label}: type a number like {self._example()}, got {text.strip()!r}"
             raise DataError(message) from None
@@ -281,7 +282,7 @@ class Upload(Field):
         return super().shape() | {"accept": self.accept}
 
 
-class Form(anywidget.AnyWidget):  # type: ignore[misc]
+class Form(anywidget.AnyWidget):
     """The controls of an app, in rows that wrap.
 
     What is changed in the browser arrives as one message with all that changed since the last
@@ -296,9 +297,9 @@ class Form(anywidget.AnyWidget):  # type: ignore[misc]
 
     _esm = HERE / "controls.js"
     _css = HERE / "controls.css"
-    fields = traitlets.List().tag(sync=True)
-    texts = traitlets.Dict().tag(sync=True)
-    errors = traitlets.Dict().tag(sync=True)
+    fields: Any = traitlets.List().tag(sync=True)
+    texts: Any = traitlets.Dict().tag(sync=True)
+    errors: Any = traitlets.Dict().tag(sync=True)
     answered = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, changed: Callable[[Mapping[str, Any]], None]) -> None:

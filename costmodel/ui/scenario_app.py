@@ -206,11 +206,7 @@ def how_sure(found: Found, drawn: Mapping[str, Any]) -> str:
 
 
 class ScenarioApp(App):
-    """An app about a scenario file.
-
-    Attributes:
-        path: File the scenario was read from.
-    """
+    """An app about a scenario file."""
 
     def __init__(
         self,
@@ -244,9 +240,7 @@ class ScenarioApp(App):
         """
         self.call, self._book, self._on = call, book, on
         self._own_warnings = warnings
-        self.path = Path(path)
         self._first = Path(path)
-        self._fields_of = (fields, more)
         super().__init__(
             fields=lambda state: self._shown(fields, state),
             more=lambda state: self._shown(more, state),
@@ -273,6 +267,11 @@ class ScenarioApp(App):
         return state.scenario
 
     @property
+    def path(self) -> Path:
+        """The file the scenario was read from."""
+        return self.scenario.path or self._first
+
+    @property
     def result(self) -> Comparison:
         """The comparison that is on the screen."""
         found: Found = self.found
@@ -291,8 +290,6 @@ class ScenarioApp(App):
             self.become(State(scenario, view))
         except CostModelError as error:
             self.fail(error)
-        else:
-            self.path = Path(path)
 
     def save(self, path: str | Path) -> None:
         """Write the scenario, comments kept, with the prices used.

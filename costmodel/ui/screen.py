@@ -7,16 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anywidget
 import traitlets
 from ipywidgets import HTML, VBox, Widget
 
 from costmodel.ui.chart import Chart
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 HERE = Path(__file__).parent
 TYPES = {"csv": "text/csv", "html": "text/html", "toml": "application/toml", "ics": "text/calendar"}
@@ -37,7 +34,7 @@ class Files:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-class Status(anywidget.AnyWidget):  # type: ignore[misc]
+class Status(anywidget.AnyWidget):
     """Warnings above the verdict, how sure it is, and what is being worked on.
 
     What it says is shown when `seq` changes; `state` and `seq` are then written to the root of the
@@ -47,7 +44,7 @@ class Status(anywidget.AnyWidget):  # type: ignore[misc]
     _esm = HERE / "status.js"
     _css = HERE / "status.css"
     fault = traitlets.Unicode().tag(sync=True)
-    warnings = traitlets.List().tag(sync=True)
+    warnings: Any = traitlets.List().tag(sync=True)
     verdict = traitlets.Unicode().tag(sync=True)
     sure = traitlets.Unicode().tag(sync=True)
     state = traitlets.Unicode("working").tag(sync=True)
@@ -61,20 +58,20 @@ class Status(anywidget.AnyWidget):  # type: ignore[misc]
         self.on_msg(lambda _widget, _content, _buffers: cancel())
 
 
-class Downloads(anywidget.AnyWidget):  # type: ignore[misc]
+class Downloads(anywidget.AnyWidget):
     """Links to files."""
 
     _esm = HERE / "downloads.js"
-    files = traitlets.List().tag(sync=True)
+    files: Any = traitlets.List().tag(sync=True)
 
-    def __init__(self, files: Files) -> None:
-        """Offer some files."""
+    def __init__(self) -> None:
+        """Offer nothing yet."""
         super().__init__()
-        self.offer(files)
+        self._made: Mapping[str, Callable[[], str]] = {}
         self.on_msg(self._asked)
 
     def offer(self, files: Files) -> None:
-        """Offer other files."""
+        """Offer some files."""
         self._made = files.made
         ready = [
             {"name": name, "label": files.labels.get(name, name), "href": _address(name, text)}
@@ -112,6 +109,7 @@ class Page(VBox):  # type: ignore[misc]
         self.add_class("cm-page")
         self.note = HTML()
         self.note.add_class("cm-html")
+        self.children: tuple[Widget, ...] = ()
         self.shown = -1  # number of the state that is on it
 
     @property
@@ -127,7 +125,7 @@ class Page(VBox):  # type: ignore[misc]
 
     def show(self, parts: Sequence[Any], note: str = "") -> None:
         """Show other content; what is there already is changed, not replaced."""
-        old = list(self.children[1:])
+        old: list[Widget] = list(self.children[1:])
         made: list[Widget] = []
         for k, part in enumerate(parts):
             before = old[k] if k < len(old) else None
@@ -141,25 +139,20 @@ class Page(VBox):  # type: ignore[misc]
         self.note.value = f'<div class="aged">{note}</div>' if note else ""
 
 
-def _shown(part: Any, before: Widget | None) -> Widget:
+def _shown(part: Any, before: Any) -> Widget:
     """Return a widget for a part of a page, the one before if it can show it."""
     if isinstance(part, Widget):
         return part
     if isinstance(part, str):
-        # what stands between two dollar signs is no formula
-        text = f'<div class="tex2jax_ignore mathjax_ignore">{part}</div>'
-        if type(before) is HTML:
-            before.value = text
-            return before
-        html = HTML(text)
+        html = before if type(before) is HTML else HTML()
         html.add_class("cm-html")
+        # what stands between two dollar signs is no formula
+        html.value = f'<div class="tex2jax_ignore mathjax_ignore">{part}</div>'
         return html
     if isinstance(part, Files):
-        if isinstance(before, Downloads):
-            before.offer(part)
-            return before
-        return Downloads(part)
-    if isinstance(before, Chart):
-        before.show(part)
-        return before
-    return Chart(part)
+        downloads = before if isinstance(before, Downloads) else Downloads()
+        downloads.offer(part)
+        return downloads
+    chart = before if isinstance(before, Chart) else Chart()
+    chart.show(part)
+    return chart

@@ -120,12 +120,10 @@ def _regions(found: Found, step: Step) -> PhaseMap:
 
 def _map(found: Found, regions: PhaseMap) -> Any:
     scenario = found.scenario
-    here = tuple(
-        find_input(scenario, name, found.book).value for name in (regions.across, regions.down)
-    )
+    x, y = (find_input(scenario, n, found.book).value for n in (regions.across, regions.down))
     return pictures.phase_map(
         pictures.cells(regions),
         months=scenario.months,
-        here=None if None in here else here,
+        here=None if x is None or y is None else (x, y),
         looks=found.looks,
     )

@@ -56,8 +56,9 @@ CHROMIUM = (
 )
 SESSION = "window.jupyterapp.shell.currentWidget.sessionContext"
 OURS = ".jp-OutputArea-output, .jp-MarkdownOutput"
-DONE = r"""() => [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")]
-    .every(prompt => /\[\d+\]/.test(prompt.textContent))"""
+# of the model, as a cell whose source is hidden has no prompt
+DONE = """() => window.jupyterapp.shell.currentWidget.content.widgets
+    .filter(cell => cell.model.type === "code").every(cell => cell.model.executionCount)"""
 SETTLED = """() => {
     const light = document.body.dataset.jpThemeLight === "true" ? "light" : "dark";
     const apps = [...document.querySelectorAll(".cm-app")];

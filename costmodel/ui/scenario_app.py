@@ -401,7 +401,7 @@ class ScenarioApp(App):
             f"<ul>{said}</ul></details>"
             f'<p class="quiet">The price rows used were checked between {days["verified_from"]} '
             f"and {days['verified_to']}.</p>"
-            f"<h3>The same in a script</h3><pre>{escape(self.code())}</pre>",
+            f"<h2>The same in a script</h2><pre>{escape(self.code())}</pre>",
         ]
 
     def _toml(self, scenario: Scenario) -> str:

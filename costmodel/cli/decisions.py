@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 UNITS = {"usd_per_success": "per successful outcome", "total_usd": "over the horizon"}
 SHOWN = 12  # lines of an option
+ROUNDING = 1e-6  # dollars that are left over from adding up
 OVER = "workload.requests"
 
 Options = Annotated[
@@ -361,18 +362,21 @@ def diff(
             }
         )
         return
-    _print_difference(terminal(), found, alone)
+    print_difference(terminal(), found, alone)
 
 
 def _dollars(usd: float) -> str:
     from costmodel.analysis.wording import whole
 
+    if abs(usd) < ROUNDING:
+        return "$0"
     return f"-{whole(-usd)}" if usd < 0 else whole(usd)
 
 
-def _print_difference(
+def print_difference(
     console: Console, found: Sequence[Difference], alone: Mapping[str, str]
 ) -> None:
+    """Show what changed, by option and by line."""
     from costmodel.analysis.wording import amount as quantity
 
     columns = {"Option": "left", "First": "right", "Second": "right", "Difference": "right"}

@@ -94,7 +94,7 @@ def pricing_check(
         for text in lints.summed_up(warnings):
             print(f"Warning: {text}")
         if not found:
-            said = f", {len(warnings)} warnings" if warnings else ""
+            said = f", {len(warnings)} rows to look at" if warnings else ""
             named = tables_named([str(each) for each in folders])
             terminal().print(f"Price tables in order{said}: {named}")
     if found or (strict and warnings):

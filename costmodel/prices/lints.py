@@ -154,13 +154,18 @@ def summed_up(findings: Iterable[Finding]) -> list[str]:
     return lines
 
 
-def _holding(rows: Sequence[Record], on: date | None) -> Record | None:
-    """Return the row of the strongest layer that holds on a day, else the first one to come."""
+def holding(rows: Sequence[Record], on: date | None) -> Record:
+    """Return the row of the strongest layer that holds on a day, else the first one to come.
+
+    Args:
+        rows: Rows of one key, at least one.
+        on: The day, None = before all others.
+    """
     day = on or date.min
     begun = [row for row in rows if (row["effective_from"] or date.min) <= day]
     if begun:
         return max(begun, key=lambda row: (row["layer"], row["effective_from"] or date.min))
-    return min(rows, key=lambda row: row["effective_from"] or date.min, default=None)
+    return min(rows, key=lambda row: row["effective_from"] or date.min)
 
 
 def _prices(table: str, row: Record) -> dict[str, float]:
@@ -230,9 +235,9 @@ def batch_ratios(known: Known) -> Iterator[tuple[Record, str]]:
     for group in known.grouped("inference", *columns).values():
         standard = [row for row in group if row["mode"] == "standard"]
         for row in (row for row in group if row["mode"] == "batch"):
-            other = _holding(standard, row["effective_from"])
-            if other is None:
+            if not standard:
                 continue
+            other = holding(standard, row["effective_from"])
             for column in ("input_per_mtok", "output_per_mtok"):
                 ratio = row[column] / other[column] if other[column] else math.nan
                 if ratio < low or ratio > high:
@@ -269,9 +274,9 @@ def tiers_not_ascending(known: Known) -> Iterator[tuple[Record, str]]:
             if not below:
                 continue
             under = [other for other in group if other["over_input_tokens"] == below[-1]]
-            other = _holding(under, row["effective_from"])
+            other = holding(under, row["effective_from"])
             for column in ("input_per_mtok", "output_per_mtok"):
-                if other is not None and row[column] < other[column]:
+                if row[column] < other[column]:
                     text = (
                         f"{column} {row[column]:g} over {row['over_input_tokens']:.0f} tokens is "
                         f"less than {other[column]:g} below (line {other['line']})"
@@ -425,7 +430,7 @@ def _in_force(name: str, rows: Sequence[Record], on: date) -> list[Record]:
         for group in groups.values()
         for row in group
         if (row["effective_to"] or date.max) > on
-        and (row is _holding(group, on) or (row["effective_from"] or date.min) > on)
+        and (row is holding(group, on) or (row["effective_from"] or date.min) > on)
     ]
 
 
@@ -481,8 +486,10 @@ def spot_above_on_demand(known: Known) -> Iterator[tuple[Record, str]]:
     for group in known.grouped("gpu_rental", "provider", "instance", "gpu", "region").values():
         firm = [row for row in group if row["market"] == "on_demand"]
         for row in (row for row in group if row["market"] == "spot"):
-            other = _holding(firm, row["effective_from"])
-            if other is not None and row["price_per_hour"] > other["price_per_hour"]:
+            if not firm:
+                continue
+            other = holding(firm, row["effective_from"])
+            if row["price_per_hour"] > other["price_per_hour"]:
                 text = (
                     f"{row['price_per_hour']:g} an hour, on demand {other['price_per_hour']:g} "
                     f"(line {other['line']})"

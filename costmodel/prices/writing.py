@@ -45,6 +45,7 @@ from costmodel.prices.tables import TABLES, Table, csv_lines
 
 STAGED, COMMITTED = ".costmodel-staged", ".costmodel-committed"
 PATIENCE_S, PAUSE_S = 5.0, 0.02
+_HELD: set[Path] = set()  # folders that this process is changing
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -299,7 +300,12 @@ def editing(folder: Path) -> Iterator[Editor]:
     """
     with _locked(folder, fcntl.LOCK_EX):
         _recover(folder)
-        yield Editor(folder)
+        held = folder.resolve()
+        _HELD.add(held)
+        try:
+            yield Editor(folder)
+        finally:
+            _HELD.discard(held)
 
 
 @contextmanager
@@ -310,8 +316,8 @@ def reading(folder: Path) -> Iterator[None]:
         PriceError: If someone changes it for longer than 5 s, or if an interrupted change cannot
             be finished.
     """
-    if not os.access(folder, os.R_OK):
-        # whoever reads it says so
+    if not os.access(folder, os.R_OK) or folder.resolve() in _HELD:
+        # whoever reads it says so; whoever changes it may read it
         yield
         return
     if (folder / COMMITTED).is_dir():

@@ -270,7 +270,7 @@ def training_problem(model: str, cases: pd.DataFrame, specs: Specs, source: str)
         sources=texts(cases, "source_id")[rows],
         models=np.array([specs.model(name)["model"] for name in names.tolist()], str),
         regimes=kinds(runs),
-        spread=0.12 if speed else 0.06,
+        spread=0.12 if speed else 0.09,
         strength=2.0 if speed else 3.0,
     )
 

@@ -44,7 +44,7 @@ TRAINING_WORDS: dict[str, tuple[str, ...]] = {
     "offload": ("none", "params", "optimizer", "activations"),
     "state_precision": ("frozen", "pure16", "mixed", "fp32"),
     "optimizer_kind": ("adamw", "adamw-fused", "adam8bit", "adam8bit-in-backward"),
-    "lora_targets": ("qv", "qkvo", "all-linear"),
+    "lora_targets": ("qv", "qkvo", "all-linear", "all-linear+embeddings"),
 }
 TRAINING_NUMBERS = (
     "n_gpus",

@@ -16,30 +16,37 @@ from costmodel.quantities.training_runs import GIGA, PACKED, Flags, Prior, Runs
 
 SMOOTH = 6  # power of the sum that stands for the larger of two peaks
 FILLED = 1.0  # 10^9 byte per GB on the label at which the cache is emptied
+WITH_EMBEDDINGS = "all-linear+embeddings"  # embeddings trained in full beside the adapters
+ALIKE = 0.01  # the longest sequence is taken as the mean, if it is no further from it
 RAGGED = 0.012  # a mean further than this from a multiple of 256 is one of unequal lengths
 
 PRIORS: dict[str, Prior] = {
     "stored_full": Prior(0.7, 0.3, "1", "stored activations over the textbook, hf, full"),
-    "stored_adapter": Prior(1.2, 0.3, "1", "the same, hf, adapters"),
+    "stored_adapter": Prior(1.0, 0.3, "1", "the same, hf, adapters"),
     "stored_quantised": Prior(1.4, 0.2, "1", "the same on 4-bit weights, over 16-bit ones"),
     "stored_compile": Prior(0.8, 0.3, "1", "the same, fsdp2-compile and megatron"),
     "stored_selective": Prior(0.5, 0.3, "1", "share kept by selective checkpointing"),
     "boundary": Prior(1.0, 0.08, "1", "inputs of layers kept by checkpointing, over 2 bytes"),
     "boundary_shard": Prior(1.0, 0.15, "1", "added to them by ZeRO 3 with adapters on hf"),
     "layer": Prior(1.1, 0.25, "1", "one layer computed anew, over the textbook"),
-    "logits": Prior(14.8, 0.2, "byte", "per logit, standard loss"),
-    "logits_fused": Prior(8.1, 0.2, "byte", "per logit, fused loss"),
+    "logits": Prior(12.0, 0.2, "byte", "per logit, standard loss: three copies of 32 bits"),
+    "logits_fused": Prior(8.0, 0.2, "byte", "per logit, fused loss: two copies of 32 bits"),
     "logits_chunked": Prior(2.0, 0.5, "byte", "per logit, chunked loss"),
     "logits_quantised": Prior(0.9, 0.2, "1", "per logit on 4-bit weights over 16-bit ones, hf"),
     "logits_shard": Prior(1.0, 0.15, "1", "per logit under ZeRO 3 over without, hf"),
     "base_allocated": Prior(0.4, 0.7, "GB", "what is always there, allocated"),
-    "base_reserved": Prior(1.5, 0.5, "GB", "the same, reserved"),
-    "base_device": Prior(1.5, 0.4, "GB", "the same, whole device"),
-    "reserved": Prior(1.1, 0.06, "1", "reserved over allocated"),
-    "device": Prior(1.08, 0.05, "1", "whole device over allocated"),
-    "device_shard": Prior(1.3, 0.15, "1", "the same, added by ZeRO 3"),
-    "cached_logits": Prior(0.4, 0.6, "1", "logits kept in the allocator's cache, over logits"),
-    "cached_ragged": Prior(0.5, 0.6, "1", "the same of activations where lengths vary"),
+    "base_reserved": Prior(0.6, 0.5, "GB", "the same, reserved"),
+    "base_device": Prior(1.2, 0.4, "GB", "the same, whole device: its context on top"),
+    "base_shard": Prior(2.0, 0.5, "GB", "the same, added by ZeRO 3: buffers of exchanges"),
+    "reserved": Prior(1.07, 0.03, "1", "reserved over allocated"),
+    "cached_update": Prior(0.7, 0.5, "1", "kept of the smaller of update and backward pass"),
+    "logits_reserved": Prior(
+        14.0, 0.2, "byte", "per logit, reserved: three copies and that of 16 bits"
+    ),
+    "head": Prior(12.0, 0.4, "byte", "per token and width of the model beside the logits"),
+    "cached_ragged": Prior(1.0, 0.6, "1", "the same of activations where lengths vary"),
+    "cached_shard": Prior(0.1, 0.6, "1", "the same of activations between streams of ZeRO 3"),
+    "cached_gathered": Prior(1.0, 0.6, "1", "the same of gathered layers"),
     "nf4": Prior(0.57, 0.03, "byte", "per parameter of the blocks, nf4"),
     "gptq": Prior(0.56, 0.03, "byte", "per parameter of the blocks, GPTQ"),
     "torchao": Prior(0.57, 0.1, "byte", "per parameter of the blocks, torchao"),
@@ -58,10 +65,10 @@ PRIORS: dict[str, Prior] = {
     "longest": Prior(3.5, 0.4, "1", "longest batch over the mean where lengths vary"),
     "unpacked": Prior(1.0, 0.5, "1", "matrices unpacked from 4 bits at a time, over one"),
     "stages": Prior(0.7, 0.4, "1", "share of a batch that a pipeline of fsdp2 works on"),
-    "safety_hf": Prior(1.3, 0.0, "1", "head-room of activations and logits, hf"),
-    "safety_fused": Prior(1.1, 0.0, "1", "the same, hf-fused"),
-    "safety_compile": Prior(1.2, 0.0, "1", "the same, fsdp2-compile and megatron"),
-    "safety_moe": Prior(1.0, 0.0, "1", "the same, mixtures of experts"),
+    "safety": Prior(1.02, 0.0, "1", "head-room of everything"),
+    "safety_hf": Prior(1.25, 0.0, "1", "that of activations and logits, hf without ZeRO 3"),
+    "safety_fused": Prior(1.05, 0.0, "1", "the same, hf-fused"),
+    "safety_compile": Prior(1.3, 0.0, "1", "the same, fsdp2-compile and megatron"),
 }
 
 
@@ -98,8 +105,9 @@ def adapter_params(runs: Runs) -> Array:
     )
     ffn = runs.matrices * (runs.hidden * (runs.layers + runs.moe_layers * (runs.experts - 1)))
     ffn = ffn + runs.matrices * dense
-    linear = np.where(runs.targets == "all-linear", ffn, 0.0)
-    return np.asarray(runs.rank * (runs.layers * both + linear), float)
+    linear = np.where(np.isin(runs.targets, ("all-linear", WITH_EMBEDDINGS)), ffn, 0.0)
+    embeddings = np.where(runs.targets == WITH_EMBEDDINGS, runs.embedding * runs.embeddings, 0.0)
+    return np.asarray(runs.rank * (runs.layers * both + linear) + embeddings, float)
 
 
 def _layer_bytes(runs: Runs) -> Array:
@@ -148,9 +156,7 @@ def memory(runs: Runs, c: Mapping[str, float]) -> Memory:
 
     # what is counted in bytes is sure; what comes and goes in a step is not, and gets head-room
     room = _head_room(runs, c)
-    active, logits = (part * room for part in _active_bytes(runs, c, by3))
-    # blocks of many sizes come and go: the allocator keeps them until the GPU is full
-    cached = c["cached_logits"] * logits + np.where(_ragged(runs), c["cached_ragged"] * active, 0.0)
+    active, logits, extra = (part * room for part in _active_bytes(runs, c, by3))
     layer_params = blocks / runs.layers
     per_layer = np.where(quantised, fixed, 2.0) + np.where(runs.full, 2.0, 0.0)
     gathered = 2.0 * per_layer * layer_params * c["gathered"] / runs.tp
@@ -159,14 +165,12 @@ def memory(runs: Runs, c: Mapping[str, float]) -> Memory:
     accumulated = np.where(runs.accumulation > 1, gradients, 0.0)
     backward = weights + states + accumulated + active + gathered + unpacked
     allocated = np.maximum(backward, weights + states + gradients + temporary) / GIGA
-    on_device, reserved = runs.basis == "device", runs.basis == "reserved"
-    more = np.where(on_device, c["device"] * np.where(by3 > 1, c["device_shard"], 1.0), 1.0)
-    more = np.where(reserved, c["reserved"], more)
-    base = np.where(on_device, c["base_device"], c["base_allocated"])
-    base = np.where(reserved, c["base_reserved"], base)
-    held = allocated * more + base
-    full = np.maximum(held, FILLED * runs.memory)
-    held = np.where(on_device, np.minimum(held + cached / GIGA, full), held)
+    # blocks of one phase seldom fit another, or later lengths: the allocator keeps both
+    extra = extra + c["cached_update"] * np.minimum(temporary + gradients - accumulated, active)
+    extra = extra + np.where(_unequal(runs), c["cached_ragged"] * active, 0.0)
+    between = c["cached_gathered"] * gathered + c["cached_shard"] * active
+    extra = extra + np.where(by3 > 1, between, 0.0)
+    held = _held_gb(runs, c, by3 > 1, allocated, extra / GIGA)
     return Memory(
         weights=np.asarray(weights / GIGA, float),
         states=np.asarray((states + gradients) / GIGA, float),
@@ -177,16 +181,39 @@ def memory(runs: Runs, c: Mapping[str, float]) -> Memory:
     )
 
 
+def _held_gb(
+    runs: Runs, c: Mapping[str, float], sharded: Flags, allocated: Array, cached: Array
+) -> Array:
+    """Return what is counted: allocated, reserved with the cache, or all of the device. [GB]"""
+    counted, on_device = runs.basis != "allocated", runs.basis == "device"
+    base = np.where(on_device, c["base_device"], c["base_reserved"])
+    base = base + np.where(on_device & sharded, c["base_shard"], 0.0)
+    base = np.where(counted, base, c["base_allocated"])
+    held = (allocated * np.where(counted, c["reserved"], 1.0) + base) * c["safety"]
+    # a GPU that is full has its cache emptied
+    full = np.maximum(held, FILLED * runs.memory)
+    return np.where(counted, np.minimum(held + cached, full), held)
+
+
+def _mean_only(runs: Runs) -> Flags:
+    """Return whether the longest sequence is not known apart from the mean."""
+    return np.asarray(np.abs(runs.peak_sequence / runs.sequence - 1.0) < ALIKE, bool)
+
+
 def _ragged(runs: Runs) -> Flags:
     """Return whether sequences are of unequal lengths, and only their mean is known."""
-    mean_only = np.abs(runs.peak_sequence / runs.sequence - 1.0) < 0.01  # noqa: PLR2004
     lengths = runs.peak_sequence / PACKED
     off = np.abs(lengths - np.round(lengths)) * PACKED > RAGGED * runs.sequence
-    return np.asarray(mean_only & off, bool)
+    return np.asarray(_mean_only(runs) & off, bool)
 
 
-def _active_bytes(runs: Runs, c: Mapping[str, float], by3: Array) -> tuple[Array, Array]:
-    """Return activations of the backward pass, logits included, and the logits. [byte]"""
+def _unequal(runs: Runs) -> Flags:
+    """Return whether sequences are of unequal lengths."""
+    return _ragged(runs) | ~_mean_only(runs)
+
+
+def _active_bytes(runs: Runs, c: Mapping[str, float], by3: Array) -> tuple[Array, Array, Array]:
+    """Return activations of the backward pass, logits of them, and what more is reserved. [byte]"""
     naive = runs.layout == "naive-pipeline"
     hf, megatron = runs.hugging_face, runs.stack == "megatron"
     longest = runs.peak_sequence * np.where(_ragged(runs), c["longest"], 1.0)
@@ -214,10 +241,18 @@ def _active_bytes(runs: Runs, c: Mapping[str, float], by3: Array) -> tuple[Array
     per_logit = per_logit * np.where(hf & (by3 > 1), c["logits_shard"], 1.0)
     per_logit = per_logit * np.where(hf & (runs.quantisation != ""), c["logits_quantised"], 1.0)
     logits = runs.vocab * tokens * per_logit / split * staged
-    larger = (again**SMOOTH + logits**SMOOTH) ** (1.0 / SMOOTH)
-    checkpointed = runs.checkpointing == "full"
-    active = np.where(checkpointed, boundary + larger, stored * layer * depth * held + logits)
-    return np.asarray(active, float), np.asarray(logits, float)
+    # an older copy of the logits gives its block to nothing else
+    copied = runs.vocab * tokens * c["logits_reserved"] / split * staged
+    copied = np.where(hf & (runs.loss_kernel != "chunked"), np.maximum(logits, copied), logits)
+    head = runs.hidden * tokens * c["head"] / split * staged
+
+    def peak(loss: Array) -> Array:
+        larger = (again**SMOOTH + (loss + head) ** SMOOTH) ** (1.0 / SMOOTH)
+        whole = stored * layer * depth * held + loss
+        return np.where(runs.checkpointing == "full", boundary + larger, whole)
+
+    active = peak(logits)
+    return active, np.asarray(logits, float), peak(copied) - active
 
 
 def _state_bytes(
@@ -254,11 +289,11 @@ def _state_bytes(
 
 def _head_room(runs: Runs, c: Mapping[str, float]) -> Array:
     """Return the head-room of each kind of run: more where left-out rows scatter more. [1]"""
-    fused = np.isin(runs.stack, ("hf-fused", "unsloth"))
-    cases = [runs.moe, fused, runs.stack == "hf"]
-    return np.select(
-        cases, [c["safety_moe"], c["safety_fused"], c["safety_hf"]], c["safety_compile"]
-    )
+    dense = ~runs.moe
+    fused = dense & np.isin(runs.stack, ("hf-fused", "unsloth"))
+    plain = dense & (runs.stack == "hf")
+    cases = [fused, plain & ~runs.sharded, dense & ~fused & ~plain]
+    return np.select(cases, [c["safety_fused"], c["safety_hf"], c["safety_compile"]], 1.0)
 
 
 def peak_gb(runs: Runs, c: Mapping[str, float]) -> Array:

@@ -39,7 +39,7 @@ def test_the_shipped_coefficients_come_from_the_shipped_rows(model: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("model", "error", "within_2x"), [("training", 0.09, 0.97), ("memory", 0.15, 0.97)]
+    ("model", "error", "within_2x"), [("training", 0.09, 0.97), ("memory", 0.09, 0.99)]
 )
 def test_a_source_that_was_left_out_is_predicted_well(
     model: str, error: float, within_2x: float
@@ -56,10 +56,10 @@ def test_a_source_that_was_left_out_is_predicted_well(
 
 
 @pytest.mark.parametrize(
-    ("groups", "error", "too_low"), [("sources", 0.15, 0.25), ("models", 0.11, 0.35)]
+    ("groups", "error", "too_low"), [("sources", 0.09, 0.20), ("models", 0.085, 0.20)]
 )
 def test_memory_leans_to_the_safe_side(groups: str, error: float, too_low: float) -> None:
-    """Too little memory ends a run: left-out rows are rarely under-predicted, at this price."""
+    """Too little memory ends a run: at most one left-out row in five is predicted too low."""
     one = PROBLEMS["memory"]
     ratio = fit._left_out(one, getattr(one, groups), SOLVED["memory"])
     assert np.mean(ratio < 1.0) < too_low
@@ -70,8 +70,8 @@ def test_head_room_is_added_to_a_fit_that_is_right_in_the_middle() -> None:
     one = PROBLEMS["memory"]
     bare = {name: 1.0 for name in one.priors if name.startswith("safety")}
     ratio = one.predict(one.items, SOLVED["memory"] | bare) / one.measured
-    assert np.mean(ratio < 1.0) == pytest.approx(0.5, abs=0.03)
-    assert median_error(ratio) < 0.065
+    assert np.median(ratio) == pytest.approx(1.0, abs=0.01)
+    assert median_error(ratio) < 0.055
 
 
 @pytest.mark.parametrize("model", [*FILES, "serving"])
@@ -79,7 +79,7 @@ def test_the_errors_of_a_fit_are_shipped_beside_it(model: str) -> None:
     found = SPECS.tested(model)
     assert {"fitted", "left_out_by_source", "left_out_by_model"} <= set(found)
     for test, errors in found.items():
-        assert 0.0 < errors["median"] < 0.16, test
+        assert 0.0 < errors["median"] < 0.15, test
         assert errors["within_2x"] > 0.96
     assert not any(name in SPECS.coefficients(model) for name in ("fitted:median",))
 

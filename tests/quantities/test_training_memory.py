@@ -48,6 +48,41 @@ def test_adapters_of_rank_16_on_four_attention_matrices_of_llama_2_7b() -> None:
     assert float(memory.adapter_params(one)[0]) == 16 * 4 * (4096 + 4096) * 32
 
 
+def test_trained_embeddings_are_counted_in_full_beside_the_adapters() -> None:
+    """Qwen 1.8B has 151,936 words of 2,048 numbers, once for the input and once for the output."""
+    both = [
+        runs(model="Qwen-1.8B", method="lora", lora_rank=64, lora_targets=words)
+        for words in ("all-linear+embeddings", "all-linear")
+    ]
+    more, less = (float(memory.adapter_params(one)[0]) for one in both)
+    assert more - less == 2 * 151936 * 2048
+
+
+def test_lengths_that_vary_leave_holes_in_what_is_reserved() -> None:
+    """Qwen 7B, LoRA on news of up to 2,048 tokens: 29.8 GB reserved; even lengths take less."""
+    same: dict[str, Any] = {"model": "Qwen-7B", "method": "lora", "lora_targets": "qkvo"}
+    same |= {"lora_rank": 8, "micro_batch": 1, "peak_seq_len": 2048}
+    ragged = peak(BARE, seq_len=1682, memory_basis="reserved", **same)
+    assert ragged == pytest.approx(29.8, rel=0.1)
+    assert peak(BARE, seq_len=2048, memory_basis="reserved", **same) < 0.8 * ragged
+    lengths = [peak(seq_len=n, memory_basis="allocated", **same) for n in (1682, 2048)]
+    assert lengths[0] == lengths[1]
+
+
+def test_the_allocator_keeps_copies_of_logits_that_nothing_else_can_use() -> None:
+    """Llama 3 8B, QLoRA, 4 x 4,096 tokens: a fused loss leaves 16 GB beside 27 GB allocated."""
+    same: dict[str, Any] = {"model": "Llama-3-8B", "method": "qlora", "lora_targets": "qkvo"}
+    same |= {"stack": "hf-fused", "micro_batch": 4, "seq_len": 4096}
+    found = {
+        loss: [
+            peak(BARE, loss_kernel=loss, memory_basis=b, **same) for b in ("allocated", "device")
+        ]
+        for loss in ("fused", "chunked")
+    }
+    assert found["fused"] == pytest.approx([27.3, 43.2], rel=0.15)
+    assert found["chunked"] == pytest.approx([14.4, 16.3], rel=0.15)
+
+
 def test_full_tuning_in_16_bits_takes_10_bytes_per_parameter() -> None:
     """Mistral 7B took 72.4 GB on one A100, whatever the batch: 2 + 2 + 4 + 2 bytes."""
     for micro_batch in (2, 4, 8):
@@ -87,7 +122,7 @@ def test_a_chunked_loss_saves_memory_on_large_vocabularies() -> None:
 
 def test_head_room_is_added_to_what_comes_and_goes_and_not_to_weights() -> None:
     adapters: dict[str, Any] = {"method": "lora", "micro_batch": 8, "seq_len": 4096}
-    for stack, room in (("hf", 1.3), ("hf-fused", 1.1)):
+    for stack, room in (("hf", 1.25), ("hf-fused", 1.05)):
         one = runs(stack=stack, **adapters)
         with_room, bare = memory.memory(one, C), memory.memory(one, BARE)
         assert with_room.weights == bare.weights

@@ -548,7 +548,10 @@ def test_lab_copies_the_notebooks_and_never_overwrites(command_line: Run, tmp_pa
     copy.write_text("mine", "utf-8")
     (target / "note.txt").write_text("mine", "utf-8")
     again = answer(command_line("lab", target, "--no-open", "--json"))
-    assert again == {"folder": str(target), "copied": []}
+    assert again == {"folder": str(target), "copied": [], "kept": [str(copy)]}
     assert copy.read_text("utf-8") == "mine"
     assert (target / "note.txt").read_text("utf-8") == "mine"
-    assert "0 files copied" in text_of(command_line("lab", target, "--no-open"))
+    said = text_of(command_line("lab", target, "--no-open"))
+    assert "0 files copied" in said
+    assert "1 that you changed were kept" in said
+    assert not list(target.rglob("*.part"))

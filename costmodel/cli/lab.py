@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-import subprocess
 import sys
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from costmodel.cli.shell import Json, app, print_json, terminal
 from costmodel.errors import DataError
+
+FIRST = "00_start_here.ipynb"
 
 
 def notebooks_dir() -> Path:
@@ -33,29 +35,53 @@ def lab(
     """Copy notebooks and scenarios to a working folder, never overwriting, and open JupyterLab."""
     from importlib.util import find_spec
 
-    if open_ and find_spec("jupyterlab") is None:
-        message = "JupyterLab is not installed; pip install 'costmodel[notebooks]'"
+    missing = [name for name in ("jupyterlab", "anywidget", "plotly") if find_spec(name) is None]
+    if open_ and missing:
+        message = f"{missing[0]} is not installed; pip install 'costmodel[notebooks]'"
         raise DataError(message)
-    copied = []
-    home = notebooks_dir()
+    copied, kept = _copy(notebooks_dir(), folder)
+    if json_:
+        print_json({"folder": str(folder), "copied": copied, "kept": kept})
+    else:
+        said = f"; {len(kept)} that you changed were kept: {', '.join(kept)}" if kept else ""
+        terminal().print(f"{len(copied)} files copied to {folder}{said}")
+    if open_:
+        _open(folder)
+
+
+def _copy(home: Path, folder: Path) -> tuple[list[str], list[str]]:
+    """Copy what is not there yet; return what was copied, and what is there and differs."""
+    copied, kept = [], []
     try:
         for source in sorted(home.rglob("*")):
-            target = folder / source.relative_to(home)
-            hidden = any(part.startswith((".", "__")) for part in source.relative_to(home).parts)
-            if source.is_file() and not target.exists() and not hidden:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source, target)
-                copied.append(str(target))
+            name = source.relative_to(home)
+            target = folder / name
+            if not source.is_file() or any(part.startswith((".", "__")) for part in name.parts):
+                continue
+            if target.exists():
+                kept += [str(target)] if target.read_bytes() != source.read_bytes() else []
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # whole or not at all: half a file would be kept for ever
+            part = target.with_name(f".{target.name}.part")
+            shutil.copyfile(source, part)
+            part.replace(target)
+            copied.append(str(target))
     except OSError as error:
         message = f"{folder}: cannot be written ({error.strerror or error})"
         raise DataError(message) from None
-    if json_:
-        print_json({"folder": str(folder), "copied": copied})
-    else:
-        terminal().print(f"{len(copied)} files copied to {folder}; files already there were kept")
-    if open_:
-        raise typer.Exit(
-            subprocess.run(
-                [sys.executable, "-m", "jupyterlab", str(folder)], check=False
-            ).returncode
-        )
+    return copied, kept
+
+
+def _open(folder: Path) -> NoReturn:
+    """Become JupyterLab, at the first notebook and with the price tables in force here."""
+    from costmodel.prices.book import default_layers
+
+    # a kernel runs in the folder of its notebook, where ./pricing would be another one
+    for layer in default_layers():
+        os.environ["COSTMODEL_PRICES"] = str(layer.resolve())
+    words = [f"--ServerApp.root_dir={folder.resolve()}", f"--LabApp.default_url=/lab/tree/{FIRST}"]
+    # in a container everybody is root, and JupyterLab would refuse
+    words += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *words])

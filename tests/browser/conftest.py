@@ -6,6 +6,7 @@ wait for what the page says (kernel idle, cell done, `data-drawn`), never for ti
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -35,20 +36,25 @@ HEIGHT = 900
 TOKEN = "costmodel"
 PATIENCE = 60_000  # of a busy machine [ms]
 # no news, no look for updates, and cells off the screen are drawn, too
-SETTINGS = {
-    "notebook-extension/tracker": '{"windowingMode": "none"}',
-    "apputils-extension/notification": '{"checkForUpdates": false, "fetchNews": "false"}',
+SETTINGS: dict[str, dict[str, object]] = {
+    "notebook-extension/tracker": {"windowingMode": "none"},
+    "apputils-extension/notification": {"checkForUpdates": False, "fetchNews": "false"},
 }
+COSTMODEL = (sys.executable, "-c", "from costmodel.cli import main; main()")
 PRIVATE = (
     *("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"),
     *("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR"),
 )
-SERVER = (
-    *("--no-browser", "--ip=127.0.0.1", "--port=0", "--allow-root", "--expose-app-in-browser"),
-    *(f"--IdentityProvider.token={TOKEN}", "--LabApp.news_url="),
-    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-    "--LabApp.extension_manager=readonly",
-)
+SERVER: dict[str, dict[str, object]] = {
+    "ServerApp": {"open_browser": False, "ip": "127.0.0.1", "port": 0},
+    "IdentityProvider": {"token": TOKEN},
+    "LabApp": {
+        "expose_app_in_browser": True,
+        "extension_manager": "readonly",
+        "news_url": None,
+        "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+    },
+}
 CHROMIUM = (
     *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
     *("--disable-sync", "--disable-default-apps", "--disable-domain-reliability", "--no-pings"),
@@ -76,17 +82,17 @@ SIDEWAYS = """() => [...document.querySelectorAll("html, .jp-Notebook, .jp-Noteb
 
 @dataclass(frozen=True)
 class Lab:
-    """A JupyterLab that runs: its address, its working folder, and what its programs see."""
+    """A JupyterLab that runs: its address, the page it opens first, its folder and environment."""
 
     url: str
+    first: str
     folder: Path
     environment: dict[str, str]
 
     def costmodel(self, *words: str | Path) -> str:
         """Return what a command prints, run in the working folder."""
-        command = (sys.executable, "-c", "from costmodel.cli import main; main()", *map(str, words))
         done = subprocess.run(
-            command,
+            [*COSTMODEL, *map(str, words)],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
@@ -194,10 +200,13 @@ class Notebook:
     def picture(self, name: str) -> None:
         """Keep what the page shows, as high as it is, in the folder that git ignores."""
         path = PICTURES / Path(self.name).stem / f"{name}.png"
-        high = self.page.evaluate("document.querySelector('.jp-Notebook').scrollHeight")
+        high = self.page.evaluate(
+            "() => { const cells = document.querySelector('.jp-WindowedPanel-outer');"
+            "  cells.scrollTop = 0; return innerHeight - cells.clientHeight + cells.scrollHeight; }"
+        )
         size = self.page.viewport_size
         assert size is not None
-        self.page.set_viewport_size({"width": size["width"], "height": max(HEIGHT, high + 120)})
+        self.page.set_viewport_size({"width": size["width"], "height": max(HEIGHT, high)})
         self.settled()
         self.page.screenshot(path=path)
         self.page.set_viewport_size(size)
@@ -206,33 +215,34 @@ class Notebook:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Start JupyterLab on a fresh working folder, with settings of its own."""
+    """Start `costmodel lab` on a fresh working folder, with settings of its own."""
     home = tmp_path_factory.mktemp("lab")
     hidden = ("JUPYTER", "IPYTHON", "COSTMODEL_")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
     environment |= {name: str(home / name.lower()) for name in PRIVATE}
-    for name, text in SETTINGS.items():
-        path = home / "jupyterlab_settings_dir/@jupyterlab" / f"{name}.jupyterlab-settings"
+    settings = home / "jupyterlab_settings_dir" / "@jupyterlab"
+    files = {settings / f"{name}.jupyterlab-settings": said for name, said in SETTINGS.items()}
+    files[home / "jupyter_config_dir" / "jupyter_config.json"] = SERVER
+    for path, said in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
-    (home / "work").mkdir()
-    offline = Lab("", home / "work", environment)
-    offline.costmodel("lab", ".", "--no-open")
+        path.write_text(json.dumps(said), "utf-8")
 
-    command = (sys.executable, "-m", "jupyterlab", *SERVER, f"--ServerApp.root_dir={home / 'work'}")
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
+    command = (*COSTMODEL, "lab", str(home / "work"))
+    with subprocess.Popen(
+        command, cwd=home, env=environment, stderr=subprocess.PIPE, text=True
+    ) as server:
         assert server.stderr is not None
-        said = []
+        heard = []
         for line in server.stderr:
-            said.append(line)
-            if found := re.search(r"http://127\.0\.0\.1:\d+/", line):
+            heard.append(line)
+            if found := re.search(r"(http://127\.0\.0\.1:\d+/)(lab\S*)\?", line):
                 break
         else:
-            pytest.fail("JupyterLab does not start:\n" + "".join(said))
+            pytest.fail("JupyterLab does not start:\n" + "".join(heard))
         # a full pipe would stop the server
         reader = threading.Thread(target=server.stderr.read, daemon=True)
         reader.start()
-        yield Lab(found[0], home / "work", environment)
+        yield Lab(found[1], found[2], home / "work", environment)
         server.terminate()
         reader.join()
 

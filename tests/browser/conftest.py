@@ -23,6 +23,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
+    Locator,
     Page,
     Request,
     TimeoutError,
@@ -30,9 +31,10 @@ from playwright.sync_api import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
+PLAIN = ("00_start_here.ipynb", "09_use_in_scripts.ipynb")  # without an app
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
 PICTURES = ROOT / ".screenshots"
-HEIGHT = 900
+HEIGHT = 1200
 TOKEN = "costmodel"
 PATIENCE = 60_000  # of a busy machine [ms]
 # no news, no look for updates, and cells off the screen are drawn, too
@@ -62,9 +64,9 @@ CHROMIUM = (
 )
 SESSION = "window.jupyterapp.shell.currentWidget.sessionContext"
 OURS = ".jp-OutputArea-output, .jp-MarkdownOutput"
-# of the model, as a cell whose source is hidden has no prompt
-DONE = """() => window.jupyterapp.shell.currentWidget.content.widgets
-    .filter(cell => cell.model.type === "code").every(cell => cell.model.executionCount)"""
+CELLS = "window.jupyterapp.shell.currentWidget.content.widgets.filter(w => w.model.type === 'code')"
+COUNTS = f"{CELLS}.map(cell => cell.model.executionCount ?? 0)"
+FAILED = '[data-mime-type="application/vnd.jupyter.error"]'
 SETTLED = """() => {
     const light = document.body.dataset.jpThemeLight === "true" ? "light" : "dark";
     const apps = [...document.querySelectorAll(".cm-app")];
@@ -74,6 +76,22 @@ SETTLED = """() => {
             chart.dataset.seq > 0 && chart.dataset.drawn === chart.dataset.seq
             && chart.dataset.theme === light);
 }"""
+THERE = """() => [...document.querySelectorAll(".cm-app, .cm-chart, .jp-InputPrompt")]
+    .map(e => `${e.className} ${JSON.stringify(e.dataset)} ${e.offsetParent ? "" : "hidden"}`)
+    .join("\\n")"""
+# what a window has to be high to show all cells
+HIGH = """() => {
+    const cells = document.querySelector(".jp-WindowedPanel-outer");
+    cells.scrollTop = 0;
+    const last = [...document.querySelectorAll(".jp-Notebook .jp-Cell")].at(-1);
+    return Math.ceil(last.getBoundingClientRect().bottom + innerHeight
+        - cells.getBoundingClientRect().bottom + 10);
+}"""
+MISFITS = """() => [...document.querySelectorAll(".cm-chart")]
+    .filter(chart => chart.offsetParent !== null)
+    .map(chart => [chart.clientWidth, chart.querySelector(".main-svg").clientWidth])
+    .filter(([room, width]) => Math.abs(room - width) > 2)
+    .map(([room, width]) => `a picture of ${width} in ${room}`)"""
 SIDEWAYS = """() => [...document.querySelectorAll("html, .jp-Notebook, .jp-Notebook *")]
     .filter(e => e.scrollWidth > e.clientWidth + 1
         && ["auto", "scroll"].includes(getComputedStyle(e).overflowX))
@@ -148,13 +166,26 @@ class Notebook:
 
     def run_all(self) -> None:
         """Run all cells from the menu, and wait until they are done and their charts drawn."""
+        before = max(self.page.evaluate(COUNTS))
         self.menu("Run", "runmenu:run-all")
-        self.page.wait_for_function(DONE)
+        self._wait(
+            f"() => {COUNTS}.every(count => count > {before}) || "
+            f"document.querySelector('{FAILED}') !== null"
+        )
         self.settled()
 
     def settled(self) -> None:
         """Wait until apps are ready and the charts on show are drawn."""
-        self.page.wait_for_function(SETTLED)
+        self._wait(SETTLED)
+
+    def _wait(self, condition: str) -> None:
+        """Wait for a condition; one that never comes true is told with what there is instead."""
+        try:
+            self.page.wait_for_function(condition)
+        except TimeoutError:
+            self.page.screenshot(path=PICTURES / "failed.png")
+            there = self.page.evaluate(THERE)
+            pytest.fail(f"{self.name}: never {condition}\n{there}\n{self.errors}", pytrace=False)
 
     def dress(self, theme: str, width: int) -> None:
         """Take a theme (light or dark) and a width of the window, and wait for both."""
@@ -173,20 +204,64 @@ class Notebook:
 
     def open_tab(self, title: str) -> None:
         """Show a tab and wait until its charts are drawn."""
-        if title:
-            notebook = self.page.locator(".jp-Notebook")
-            tab = notebook.get_by_role("tab", name=title, exact=True)
+        tab = self.page.locator(".jp-Notebook").get_by_role("tab", name=title, exact=True)
+        if title and tab.get_attribute("aria-selected") != "true":
+            before = self.page.locator(".cm-app").get_attribute("data-seq")
             tab.click()
-            self.page.wait_for_function(
-                "tab => tab.getAttribute('aria-selected') === 'true'", arg=tab.element_handle()
-            )
+            self._wait(f"() => document.querySelector('.cm-app').dataset.seq !== '{before}'")
         self.settled()
 
-    def sideways(self) -> list[str]:
-        """Return what has to be scrolled sideways, once pictures had the time to fit."""
-        with suppress(TimeoutError):
-            self.page.wait_for_function(f"() => ({SIDEWAYS})().length === 0", timeout=5_000)
-        found: list[str] = self.page.evaluate(SIDEWAYS)
+    @property
+    def verdict(self) -> str:
+        """The sentence above the tabs."""
+        return self.page.locator(".cm-verdict p").first.inner_text()
+
+    @property
+    def pictures(self) -> str:
+        """The words of the pictures on show: titles, labels, ticks."""
+        words = self.page.locator(".cm-chart:visible .main-svg text").all_text_contents()
+        return " ".join(words)
+
+    @property
+    def number(self) -> Locator:
+        """The first box for a number that has a slider beside it."""
+        return self.page.locator(".cm-row:has(input[type=range]) input[type=text]").first
+
+    @property
+    def slider(self) -> Locator:
+        """The first slider."""
+        return self.page.locator(".cm-row input[type=range]").first
+
+    def enter(self, box: Locator, text: str) -> None:
+        """Type a text into a box, and wait for the answer."""
+        box.fill(text)
+        box.press("Enter")
+        self.settled()
+
+    def press(self, box: Locator, key: str, times: int = 1) -> None:
+        """Press a key some times as fast as it goes, and wait for the answer."""
+        box.focus()
+        for _ in range(times):
+            self.page.keyboard.press(key)
+        self.settled()
+
+    def download(self, title: str) -> Path:
+        """Take a file away from the last tab, and put it where scenarios lie."""
+        self.open_tab(self.tabs()[-1])
+        with self.page.expect_download() as waiting:
+            self.page.locator(".cm-downloads").get_by_text(title, exact=True).click()
+        path = self.lab.folder / "scenarios" / f"saved_{waiting.value.suggested_filename}"
+        waiting.value.save_as(path)
+        return path
+
+    def misfits(self) -> list[str]:
+        """Return what has to be scrolled sideways, and pictures that do not fill their width."""
+        found: list[str] = []
+        for script in (SIDEWAYS, MISFITS):
+            # a picture follows its element a moment later
+            with suppress(TimeoutError):
+                self.page.wait_for_function(f"() => ({script})().length === 0", timeout=3_000)
+            found += self.page.evaluate(script)
         return found
 
     def violations(self) -> list[str]:
@@ -199,18 +274,12 @@ class Notebook:
 
     def picture(self, name: str) -> None:
         """Keep what the page shows, as high as it is, in the folder that git ignores."""
-        path = PICTURES / Path(self.name).stem / f"{name}.png"
-        high = self.page.evaluate(
-            "() => { const cells = document.querySelector('.jp-WindowedPanel-outer');"
-            "  cells.scrollTop = 0; return innerHeight - cells.clientHeight + cells.scrollHeight; }"
-        )
         size = self.page.viewport_size
-        assert size is not None
-        self.page.set_viewport_size({"width": size["width"], "height": max(HEIGHT, high)})
-        self.settled()
-        self.page.screenshot(path=path)
-        self.page.set_viewport_size(size)
-        self.settled()
+        high = self.page.evaluate(HIGH)
+        if size is not None and high > size["height"]:
+            self.page.set_viewport_size({"width": size["width"], "height": high})
+            self.settled()
+        self.page.screenshot(path=PICTURES / Path(self.name).stem / f"{name}.png")
 
 
 @pytest.fixture(scope="session")
@@ -278,3 +347,23 @@ def notebook(request: pytest.FixtureRequest, browser: Browser, lab: Lab) -> Iter
         notebook.run_all()
         yield notebook
         page.evaluate(f"async () => {{ await {SESSION}.shutdown(); }}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Ask about apps only where there is one."""
+    items[:] = [
+        item
+        for item in items
+        if not (
+            isinstance(item, pytest.Function)
+            and "app" in item.fixturenames
+            and item.callspec.params["notebook"] in PLAIN
+        )
+    ]
+
+
+@pytest.fixture
+def app(notebook: Notebook) -> Notebook:
+    """Return a notebook with an app, at its first tab."""
+    notebook.open_tab(notebook.tabs()[0])
+    return notebook

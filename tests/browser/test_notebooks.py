@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Notebook
+
+
+def more_than(text: str) -> str:
+    """Return a number that is half as much again, written alike."""
+    figure = re.search(r"[\d.]+", text)
+    assert figure, text
+    return text.replace(figure[0], f"{float(figure[0]) * 1.5:g}")
 
 
 def test_it_runs_without_a_word_on_standard_error(notebook: Notebook) -> None:
@@ -28,12 +38,58 @@ def test_every_tab_is_drawn_fits_and_can_be_read_by_all(
     wrong = []
     for name in notebook.tabs():
         notebook.open_tab(name)
-        wrong += [f"{name}: {what}" for what in notebook.sideways()]
+        wrong += [f"{name}: {what}" for what in notebook.misfits()]
         if width == 1440:
             wrong += [f"{name}: {what}" for what in notebook.violations()]
         notebook.picture(f"{theme}_{width}_{name}")
     notebook.dress("light", 1440)
     assert wrong == []
+
+
+def test_it_shows_one_app_with_a_verdict(app: Notebook) -> None:
+    assert app.page.locator('.cm-app[data-state="ready"]').count() == 1
+    assert app.verdict.endswith(".")
+
+
+def test_a_number_that_is_typed_moves_verdict_and_pictures(app: Notebook) -> None:
+    verdict, pictures, text = app.verdict, app.pictures, app.number.input_value()
+    app.enter(app.number, more_than(text))
+    assert app.verdict != verdict
+    assert app.pictures != pictures
+    app.enter(app.number, text)
+    assert (app.verdict, app.pictures) == (verdict, pictures)
+
+
+def test_a_key_moves_the_slider_and_the_verdict(app: Notebook) -> None:
+    verdict, text = app.verdict, app.number.input_value()
+    app.press(app.slider, "ArrowLeft")
+    assert app.number.input_value() != text
+    assert app.verdict != verdict
+
+
+def test_words_in_a_box_for_numbers_leave_the_last_good_state(app: Notebook) -> None:
+    verdict, pictures, text = app.verdict, app.pictures, app.number.input_value()
+    app.enter(app.number, "many")
+    said = [words for words in app.page.get_by_role("alert").all_inner_texts() if words]
+    assert len(said) == 1
+    assert "many" in said[0]
+    assert (app.verdict, app.pictures) == (verdict, pictures)
+    app.enter(app.number, text)
+    assert [words for words in app.page.get_by_role("alert").all_inner_texts() if words] == []
+
+
+def test_after_ten_quick_changes_screen_and_saved_file_agree_to_the_cent(app: Notebook) -> None:
+    app.press(app.slider, "ArrowRight", times=10)
+    saved = app.download("Scenario file")
+    options = pd.read_csv(app.download("Options (CSV)")).set_index("name")
+    found = json.loads(app.lab.costmodel("compare", saved, "--json"))
+    assert app.verdict == found["verdict"]
+    totals = {o["name"]: o["total_usd"] for o in found["options"] if o["feasible"]}
+    on_screen = options["total_usd"].dropna().to_dict()
+    assert on_screen == pytest.approx(totals, abs=0.005)
+    rows = app.page.locator(".cm-page:visible tbody tr").all_inner_texts()
+    for name, total in totals.items():
+        assert [row for row in rows if name in row and f"${total:,.0f}" in row], name
 
 
 def test_nothing_leaves_the_machine_and_the_console_is_clean(notebook: Notebook) -> None:

@@ -46,6 +46,14 @@ function render({ model, el }) {
 
   const seen = () => el.isConnected && el.offsetParent !== null && el.clientWidth > 0;
 
+  // the window may have changed while another tab was on show
+  let width = 0;
+  async function fit() {
+    if (el.clientWidth === width) return;
+    width = el.clientWidth;
+    await Plotly.Plots.resize(place);
+  }
+
   async function draw() {
     if (drawing || !stale || !seen()) return;
     drawing = true;
@@ -58,7 +66,9 @@ function render({ model, el }) {
         if (!text) break;
         const figure = JSON.parse(isDark() ? recoloured(text, model.get("inks")) : text);
         el.style.minHeight = `${figure.layout.height}px`;
+        width ||= el.clientWidth;
         await Plotly.react(place, figure.data, figure.layout, model.get("config"));
+        await fit();
         el.dataset.theme = isDark() ? "dark" : "light";
         el.dataset.drawn = seq;
       }
@@ -82,11 +92,9 @@ function render({ model, el }) {
     draw();
   }
 
-  let width = 0;
   const sizes = new ResizeObserver(() => {
     if (stale) draw();
-    else if (!drawing && seen() && el.clientWidth !== width) Plotly.Plots.resize(place);
-    width = el.clientWidth;
+    else if (!drawing && seen()) fit();
   });
   sizes.observe(el);
   const body = new MutationObserver(themed);

@@ -27,6 +27,7 @@ from playwright.sync_api import (
     Page,
     Request,
     TimeoutError,
+    expect,
     sync_playwright,
 )
 
@@ -92,6 +93,10 @@ MISFITS = """() => [...document.querySelectorAll(".cm-chart")]
     .map(chart => [chart.clientWidth, chart.querySelector(".main-svg").clientWidth])
     .filter(([room, width]) => Math.abs(room - width) > 2)
     .map(([room, width]) => `a picture of ${width} in ${room}`)"""
+WORDS = """() => [...document.querySelectorAll(".cm-chart")]
+    .filter(chart => chart.offsetParent !== null)
+    .flatMap(chart => [...chart.querySelectorAll(".main-svg text")])
+    .map(text => text.textContent).join(" ")"""
 SIDEWAYS = """() => [...document.querySelectorAll("html, .jp-Notebook, .jp-Notebook *")]
     .filter(e => e.scrollWidth > e.clientWidth + 1
         && ["auto", "scroll"].includes(getComputedStyle(e).overflowX))
@@ -212,15 +217,29 @@ class Notebook:
         self.settled()
 
     @property
-    def verdict(self) -> str:
+    def said(self) -> Locator:
         """The sentence above the tabs."""
-        return self.page.locator(".cm-verdict p").first.inner_text()
+        return self.page.locator(".cm-verdict p").first
+
+    @property
+    def verdict(self) -> str:
+        """The words of the sentence above the tabs."""
+        return self.said.inner_text()
+
+    @property
+    def alerts(self) -> Locator:
+        """What is wrong with the input."""
+        return self.page.get_by_role("alert").filter(has_text=re.compile(r"\S"))
 
     @property
     def pictures(self) -> str:
         """The words of the pictures on show: titles, labels, ticks."""
-        words = self.page.locator(".cm-chart:visible .main-svg text").all_text_contents()
-        return " ".join(words)
+        words: str = self.page.evaluate(WORDS)
+        return words
+
+    def until_pictures(self, operator: str, words: str) -> None:
+        """Wait until the words of the pictures are (===) or are not (!==) some."""
+        self.page.wait_for_function(f"words => ({WORDS})() {operator} words", arg=words)
 
     @property
     def number(self) -> Locator:
@@ -233,17 +252,15 @@ class Notebook:
         return self.page.locator(".cm-row input[type=range]").first
 
     def enter(self, box: Locator, text: str) -> None:
-        """Type a text into a box, and wait for the answer."""
+        """Type a text into a box."""
         box.fill(text)
         box.press("Enter")
-        self.settled()
 
     def press(self, box: Locator, key: str, times: int = 1) -> None:
-        """Press a key some times as fast as it goes, and wait for the answer."""
+        """Press a key some times, as fast as it goes."""
         box.focus()
         for _ in range(times):
             self.page.keyboard.press(key)
-        self.settled()
 
     def download(self, title: str) -> Path:
         """Take a file away from the last tab, and put it where scenarios lie."""
@@ -290,7 +307,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
     environment |= {name: str(home / name.lower()) for name in PRIVATE}
     settings = home / "jupyterlab_settings_dir" / "@jupyterlab"
-    files = {settings / f"{name}.jupyterlab-settings": said for name, said in SETTINGS.items()}
+    files: dict[Path, object] = {
+        settings / f"{name}.jupyterlab-settings": said for name, said in SETTINGS.items()
+    }
     files[home / "jupyter_config_dir" / "jupyter_config.json"] = SERVER
     for path, said in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -331,6 +350,7 @@ def chromium() -> Path:
 @pytest.fixture(scope="module")
 def browser(chromium: Path) -> Iterator[Browser]:
     """Start Chromium."""
+    expect.set_options(timeout=PATIENCE)
     sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=[*CHROMIUM, *sandbox])

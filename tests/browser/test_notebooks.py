@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+from playwright.sync_api import expect
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Notebook
@@ -54,32 +55,33 @@ def test_it_shows_one_app_with_a_verdict(app: Notebook) -> None:
 def test_a_number_that_is_typed_moves_verdict_and_pictures(app: Notebook) -> None:
     verdict, pictures, text = app.verdict, app.pictures, app.number.input_value()
     app.enter(app.number, more_than(text))
-    assert app.verdict != verdict
-    assert app.pictures != pictures
+    expect(app.said).not_to_have_text(verdict)
+    app.until_pictures("!==", pictures)
     app.enter(app.number, text)
-    assert (app.verdict, app.pictures) == (verdict, pictures)
+    expect(app.said).to_have_text(verdict)
+    app.until_pictures("===", pictures)
 
 
 def test_a_key_moves_the_slider_and_the_verdict(app: Notebook) -> None:
     verdict, text = app.verdict, app.number.input_value()
     app.press(app.slider, "ArrowLeft")
-    assert app.number.input_value() != text
-    assert app.verdict != verdict
+    expect(app.number).not_to_have_value(text)
+    expect(app.said).not_to_have_text(verdict)
 
 
 def test_words_in_a_box_for_numbers_leave_the_last_good_state(app: Notebook) -> None:
     verdict, pictures, text = app.verdict, app.pictures, app.number.input_value()
     app.enter(app.number, "many")
-    said = [words for words in app.page.get_by_role("alert").all_inner_texts() if words]
-    assert len(said) == 1
-    assert "many" in said[0]
+    expect(app.alerts).to_have_count(1)
+    expect(app.alerts).to_contain_text("many")
     assert (app.verdict, app.pictures) == (verdict, pictures)
     app.enter(app.number, text)
-    assert [words for words in app.page.get_by_role("alert").all_inner_texts() if words] == []
+    expect(app.alerts).to_have_count(0)
 
 
 def test_after_ten_quick_changes_screen_and_saved_file_agree_to_the_cent(app: Notebook) -> None:
     app.press(app.slider, "ArrowRight", times=10)
+    app.settled()
     saved = app.download("Scenario file")
     options = pd.read_csv(app.download("Options (CSV)")).set_index("name")
     found = json.loads(app.lab.costmodel("compare", saved, "--json"))

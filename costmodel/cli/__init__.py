@@ -21,6 +21,7 @@ from costmodel.cli import (
     serving,
     tables,
     tokens,
+    usage,
 )
 from costmodel.cli.shell import BAD_INPUT, ClickError, app
 from costmodel.errors import CostModelError
@@ -40,6 +41,7 @@ COMMANDS = (
         own,
         serving,
         lives,
+        usage,
         lab,
     ),
 )

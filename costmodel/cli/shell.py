@@ -8,12 +8,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -200,3 +201,45 @@ def write_text(path: Path, text: str) -> None:
         part.unlink(missing_ok=True)
         message = f"{path}: cannot be written ({error.strerror or error})"
         raise DataError(message) from None
+
+
+@contextmanager
+def elsewhere(workers: int | None, dask: str | None, doing: str) -> Iterator[Executor | None]:
+    """Yield what works on parts of files elsewhere, or nothing."""
+    if workers is not None and dask is not None:
+        message = "give --workers or --dask, not both"
+        raise typer.BadParameter(message)
+    if workers is not None:
+        if workers < 1:
+            message = f"--workers must be at least 1, got {workers}"
+            raise typer.BadParameter(message)
+        from multiprocessing import get_context
+
+        pool = ProcessPoolExecutor(workers, get_context("spawn"))
+        try:
+            yield pool
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return
+    if dask is None:
+        yield None
+        return
+    try:
+        from dask.distributed import Client, LocalCluster
+    except ImportError:
+        message = f"{doing} on a cluster needs Dask; pip install 'costmodel[dask]'"
+        raise DataError(message) from None
+    try:
+        # not typed, all of it
+        made: Any = LocalCluster if dask == "local" else None
+        cluster = made(threads_per_worker=1, dashboard_address=None) if made else None
+        client: Any = cast("Any", Client)(cluster or dask, timeout="10s")
+    except (OSError, ValueError) as error:
+        message = f"no Dask scheduler answers at {dask} ({error})"
+        raise DataError(message) from None
+    try:
+        yield client.get_executor(pure=False)
+    finally:
+        client.close()
+        if cluster is not None:
+            cluster.close()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +17,7 @@ from costmodel.cli.shell import (
     Prices,
     app,
     count,
+    elsewhere,
     grid,
     price_book,
     print_json,
@@ -137,7 +137,7 @@ def tokens(
     if sample is not None:
         _sampled(sources, job, rule, (int(sample), seed), limit, as_json=json_, book=book, on=on)
         return
-    with _executor(workers, dask) as executor, _progress(sources) as progress:
+    with elsewhere(workers, dask, "counting") as executor, _progress(sources) as progress:
         from costmodel.tokens.corpus import tally_files
 
         found = tally_files(sources, job, executor, progress)
@@ -263,48 +263,6 @@ def _datasets(
         whole.add(one.tally)
     shape = whole.shapes.most_common(1)[0][0] if whole.shapes else sources[0].shape
     return Dataset(f"{len(each)} files", shape, whole, rule, most), each
-
-
-@contextmanager
-def _executor(workers: int | None, dask: str | None) -> Iterator[Executor | None]:
-    """Yield what counts parts of files elsewhere, or nothing."""
-    if workers is not None and dask is not None:
-        message = "give --workers or --dask, not both"
-        raise typer.BadParameter(message)
-    if workers is not None:
-        if workers < 1:
-            message = f"--workers must be at least 1, got {workers}"
-            raise typer.BadParameter(message)
-        from multiprocessing import get_context
-
-        pool = ProcessPoolExecutor(workers, get_context("spawn"))
-        try:
-            yield pool
-        finally:
-            pool.shutdown(cancel_futures=True)
-        return
-    if dask is None:
-        yield None
-        return
-    try:
-        from dask.distributed import Client, LocalCluster
-    except ImportError:
-        message = "counting on a cluster needs Dask; pip install 'costmodel[dask]'"
-        raise DataError(message) from None
-    try:
-        # not typed, all of it
-        made: Any = LocalCluster if dask == "local" else None
-        cluster = made(threads_per_worker=1, dashboard_address=None) if made else None
-        client: Any = cast("Any", Client)(cluster or dask, timeout="10s")
-    except (OSError, ValueError) as error:
-        message = f"no Dask scheduler answers at {dask} ({error})"
-        raise DataError(message) from None
-    try:
-        yield client.get_executor(pure=False)
-    finally:
-        client.close()
-        if cluster is not None:
-            cluster.close()
 
 
 @contextmanager

@@ -189,7 +189,8 @@ def price(ledger: Ledger, book: PriceBook, *, basis: str = "billed") -> Priced:
         ledger: What was used and billed.
         book: The prices.
         basis: Which money counts where an export states two: `billed` (cash, purchases when they
-            are made) or `effective` (amortised). Money that a tool computed counts for either.
+            are made) or `effective` (amortised). Money that a tool computed counts where a
+            provider's bill is not in the ledger.
 
     Raises:
         DataError: If a currency has no exchange rate.
@@ -225,17 +226,40 @@ def price(ledger: Ledger, book: PriceBook, *, basis: str = "billed") -> Priced:
     rows = np.where(lacking, -1, rows)
     cost[rows < 0] = 0
     _other_meters(frame, book, rows, cost)
-    money = frame["money"]
-    chosen = np.asarray(money.isin([basis, "computed"]))
+    chosen, said = _chosen(frame, basis)
     usd, rates = usd_of(frame, book)
     billed = np.where(chosen, usd, 0)
     priced = frame.assign(price_row=rows, list_pico=cost, stated=chosen, billed_pico=billed)
     unpriced = _unpriced(priced, book, missing)
     return (
-        Priced(priced, book, unpriced, (*rates, *notes))
+        Priced(priced, book, unpriced, (*said, *rates, *notes))
         if len(frame)
         else Priced(priced, book, pd.DataFrame(unpriced))
     )
+
+
+def _chosen(frame: pd.DataFrame, basis: str) -> tuple[npt.NDArray[np.bool_], list[str]]:
+    """Tell which rows state money that counts: one kind of each export."""
+    notes: list[str] = []
+    money, files = np.asarray(frame["money"], object), np.asarray(frame["file"], object)
+    chosen = money == basis
+    for file in frame.loc[money != "", "file"].unique():
+        mine = files == file
+        if (money[mine] == "computed").any() or (money[mine] == basis).any():
+            continue
+        # an export that states one kind only
+        chosen |= mine & (money != "")
+    computed = money == "computed"
+    if computed.any():
+        providers = np.asarray(frame["provider"], object)
+        with_bill = np.isin(providers, np.unique(providers[chosen & ~computed].astype(str)))
+        chosen |= computed & ~with_bill
+        tools = " and ".join(sorted(set(frame.loc[computed, "layout"].astype(str))))
+        notes.append(f"money of {tools} is what the tool worked out, not a bill")
+        if (computed & with_bill).any():
+            names = ", ".join(sorted(set(providers[computed & with_bill].astype(str))))
+            notes.append(f"it is left out for {names}, whose bill is here")
+    return chosen, notes
 
 
 def _other_meters(frame: pd.DataFrame, book: PriceBook, rows: Ints, cost: Ints) -> None:

@@ -142,12 +142,9 @@ def rows(batch: pd.DataFrame) -> Rows:
     made |= taken(batch, project="SubAccountName")
     if "project" not in made:
         made |= taken(batch, project="SubAccountId")
-    service = np.asarray(levels(str.lower, batch["ServiceName"]), object)
-    provider = np.asarray(levels(provider_of, _first(batch, PROVIDER)), object)
-    ai = is_tokens | (model != "")
-    provider = np.where(ai & (provider == "google cloud"), "vertex", provider)
-    provider = np.where(ai & (provider == "aws"), "bedrock", provider)
-    made["provider"] = np.where(ai | (service == ""), provider, _other(provider, service))
+    subject = np.asarray(levels(str.lower, _first(batch, ("ServiceSubcategory",))), object)
+    ai = is_tokens | (model != "") | (subject == "generative ai")
+    made["provider"] = _served(batch, ai)
     made["model"] = np.where(ai, model, "")
     if "x_Mode" in batch:
         made["mode"] = levels(lambda w: w or "standard", batch["x_Mode"])
@@ -159,14 +156,34 @@ def rows(batch: pd.DataFrame) -> Rows:
     made["quantity"] = np.where(is_tokens, np.nan, np.where(train, quantity / 1e6, quantity))
     made["kind"] = np.where((kind == "usage") & ~ai, "charge", kind)
     made["scope"] = [batch[name] for name in SCOPE if name in batch]
-    billed = paid(batch, "BilledCost", "billed", "BillingCurrency")
-    found = [(None, made | billed)]
-    if "EffectiveCost" in batch:
-        none = {name: np.zeros(len(batch), np.int64) for name in amounts}
+    found: Rows = [(None, made | _billed(batch))]
+    if "EffectiveCost" in batch and "x_CostBasis" not in batch:
+        zero = {name: np.zeros(len(batch), np.int64) for name in amounts}
         effective = paid(batch, "EffectiveCost", "effective", "BillingCurrency")
         alone: Columns = {"meter": "money", "quantity": np.nan, "requests": np.nan}
-        found.append((None, made | none | alone | effective))
+        found.append((None, made | zero | alone | effective))
     return found
+
+
+def _billed(batch: pd.DataFrame) -> Columns:
+    billed = paid(batch, "BilledCost", "billed", "BillingCurrency")
+    if "x_CostBasis" in batch:
+        # of our own making: list cost where no bill is known
+        basis = np.asarray(cells.words(batch["x_CostBasis"]), object)
+        known = np.isin(basis, ("", "billed"))
+        billed["money"] = np.where(known, billed["money"], "")
+        billed["amount"] = np.where(known, billed["amount"], 0)
+        billed["currency"] = np.where(known, billed["currency"], "")
+    return billed
+
+
+def _served(batch: pd.DataFrame, ai: Any) -> Any:
+    """Return who served; other services of a cloud under a name of their own."""
+    service = np.asarray(levels(str.lower, batch["ServiceName"]), object)
+    provider = np.asarray(levels(provider_of, _first(batch, PROVIDER)), object)
+    provider = np.where(ai & (provider == "google cloud"), "vertex", provider)
+    provider = np.where(ai & (provider == "aws"), "bedrock", provider)
+    return np.where(ai | (service == ""), provider, _other(provider, service))
 
 
 def _has_training(batch: pd.DataFrame) -> Any:
@@ -189,7 +206,14 @@ LAYOUTS = (
             (
                 *("EffectiveCost", "BillingCurrency", "ChargeClass", "PricingCurrency", "Tags"),
                 *("PricingQuantity", "PricingUnit", "ConsumedQuantity", "ConsumedUnit"),
-                *("SubAccountName", "x_Mode", "x_ConsumedTokens", *PROVIDER),
+                *(
+                    "SubAccountName",
+                    "ServiceSubcategory",
+                    "x_CostBasis",
+                    "x_Mode",
+                    "x_ConsumedTokens",
+                    *PROVIDER,
+                ),
                 *(*MODEL, *KIND_OF_TOKEN, *ADDED.values(), *SCOPE),
             )
         ),

@@ -1,0 +1,245 @@
+"""What was billed beside what the use costs by list: matched, unpriced, unexplained.
+
+Money is compared where both sides can be told apart: by provider, day and model where the bill
+names models, else by provider and day. Nothing is matched but what is equal, to the last digit in
+which the bill is written; what else would explain a difference is a hint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from costmodel.errors import PriceError
+from costmodel.prices.book import PriceBook
+from costmodel.usage.ledger import PICO
+from costmodel.usage.pricing import Priced, dollars, total
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Ints = npt.NDArray[np.int64]
+
+CENT = PICO // 100
+ONE_DAY = np.timedelta64(1, "D")
+BLOCKS = {1e3: "thousands", 1e6: "millions"}
+SHARES = {0.5: "half of the list price, as of a batch"}
+NEAR = 1e-6  # relative difference of a ratio
+SEVERAL = 3  # days from which a ratio is one that holds throughout
+STATES = ("matched", "unexplained", "unpriced", "no bill")
+
+
+@dataclass(frozen=True, eq=False)
+class Matching:
+    """What was billed, and what explains it.
+
+    Attributes:
+        groups: What was compared, a row each: provider, day, model (blank = whatever the bill or
+            the use does not split by model), list_pico, billed_pico, state (matched |
+            unexplained | unpriced | no bill), hint.
+        other: Money that is not for use: what, billed_pico.
+        notes: What a reader should know.
+    """
+
+    groups: pd.DataFrame = field(repr=False)
+    other: pd.DataFrame = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+    def pico(self, state: str, column: str = "billed_pico") -> int:
+        """Return the money of a state. [10^-12 US$]"""
+        return total(self.groups.loc[self.groups["state"] == state, column])
+
+
+def model_names(frame: pd.DataFrame, book: PriceBook) -> npt.NDArray[np.object_]:
+    """Return the model of each row as the price tables name it, else as the export does."""
+    pairs = frame[["provider", "model"]].drop_duplicates()
+    names: dict[tuple[str, str], str] = {}
+    for provider, model in pairs.itertuples(index=False):
+        try:
+            name = book.catalog.name(str(provider), str(model)) if model else ""
+        except PriceError:
+            name = str(model)
+        names[str(provider), str(model)] = name
+    providers, models = frame["provider"].cat, frame["model"].cat
+    size = len(models.categories)
+    codes = providers.codes.to_numpy().astype(np.int64) * size + models.codes.to_numpy()
+    found, index = np.unique(codes, return_inverse=True)
+    made = [
+        names[str(providers.categories[c // size]), str(models.categories[c % size])]
+        for c in found.tolist()
+    ]
+    return np.array([*made, ""], object)[index]
+
+
+def matched(priced: Priced) -> Matching:
+    """Compare what was billed with the list price of what was used."""
+    import pandas as pd
+
+    frame = priced.frame
+    models = model_names(frame, priced.book) if len(frame) else np.zeros(0, object)
+    kinds = np.asarray(frame["kind"], object)
+    provider = np.asarray(frame["provider"], object)
+    services = frame["provider"].astype(str).str.contains("(", regex=False).to_numpy(bool)
+    other = ~np.isin(kinds, ("usage", "charge")) | services
+    stated = frame["stated"].to_numpy()
+    usage = ~other & (kinds == "usage") & (frame["meter"] != "money").to_numpy()
+    work = pd.DataFrame(
+        {
+            "provider": provider,
+            "day": frame["day"].to_numpy(),
+            "model": models,
+            "list_pico": np.where(usage, frame["list_pico"], 0),
+            "billed_pico": frame["billed_pico"].to_numpy(),
+            "usage": usage,
+            "stated": stated,
+            "unpriced": usage & (frame["price_row"].to_numpy() < 0),
+            "slack": np.where(stated, _quanta(frame), 0) // 2,
+        }
+    )[~other & (usage | stated)]
+    # a model stands by itself where the bill of the day names it
+    key = ["provider", "day", "model"]
+    named = work.loc[work["stated"] & (work["model"] != ""), key].drop_duplicates()
+    work = work.merge(named.assign(alone=True), on=key, how="left")
+    work.loc[work["alone"].isna(), "model"] = ""
+    groups = work.groupby(key, sort=True, as_index=False).agg(
+        list_pico=("list_pico", "sum"),
+        billed_pico=("billed_pico", "sum"),
+        usage=("usage", "any"),
+        stated=("stated", "any"),
+        unpriced=("unpriced", "any"),
+        slack=("slack", "sum"),
+    )
+    groups["state"] = _states(groups)
+    groups["hint"] = _hints(groups, priced, models)
+    paid = frame.loc[other & stated, ["provider", "kind", "billed_pico"]]
+    rest = [
+        {"what": f"{kind} of {who}", "billed_pico": total(part["billed_pico"])}
+        for (who, kind), part in paid.groupby(["provider", "kind"], observed=True, sort=True)
+    ]
+    columns = ["provider", "day", "model", "list_pico", "billed_pico", "state", "hint"]
+    return Matching(
+        groups[columns],
+        pd.DataFrame(rest, columns=["what", "billed_pico"]),
+        tuple(_twice(frame)),
+    )
+
+
+def _quanta(frame: pd.DataFrame) -> Ints:
+    """Return in what digit each export writes its money, a cent at most. [10^-12 US$]"""
+    codes = frame["file"].cat.codes.to_numpy()
+    amounts, stated = frame["amount"].to_numpy(), frame["stated"].to_numpy()
+    found = np.ones(max(len(frame["file"].cat.categories), 1), np.int64)
+    for code in np.unique(codes[stated]):
+        mine, quantum = amounts[stated & (codes == code)], 1
+        while quantum < CENT and not (mine % (quantum * 10)).any():
+            quantum *= 10
+        found[code] = quantum
+    return found[codes]
+
+
+def _states(groups: pd.DataFrame) -> Any:
+    """Say of each group whether the money is explained."""
+    gap = (groups["billed_pico"] - groups["list_pico"]).abs()
+    equal = groups["usage"] & groups["stated"] & ~groups["unpriced"] & (gap <= groups["slack"])
+    # days without a charge, inside the days of a bill
+    days = groups[groups["stated"]].groupby("provider")["day"].agg(["min", "max"])
+    span = days.reindex(groups["provider"])
+    day = groups["day"].to_numpy()
+    inside = (day >= span["min"].to_numpy()) & (day <= span["max"].to_numpy())
+    return np.select(
+        [equal, groups["unpriced"], groups["stated"] | inside],
+        ["matched", "unpriced", "unexplained"],
+        "no bill",
+    )
+
+
+def _hints(groups: pd.DataFrame, priced: Priced, models: Any) -> list[str]:
+    """Say what would explain a difference, if something simple would."""
+    open_ = groups[groups["state"] == "unexplained"]
+    hints = [""] * len(groups)
+    if not len(open_):
+        return hints
+    frame = priced.frame
+    used = (frame["list_pico"] > 0).to_numpy()
+    moved: dict[tuple[Any, ...], list[int]] = {}
+    for at in np.flatnonzero(used)[:HINTED].tolist():
+        cost = int(frame["list_pico"].iloc[at])
+        moved.setdefault((str(frame["provider"].iloc[at]), cost), []).append(at)
+    ratios = {
+        str(provider): _throughout(part["billed_pico"] / part["list_pico"].replace(0, np.nan))
+        for provider, part in open_.groupby("provider")
+    }
+    for at, group in zip(open_.index.tolist(), open_.itertuples(index=False), strict=True):
+        hints[at] = (
+            _moved(group, frame, moved, models)
+            or _ratio(group, ratios[str(group.provider)])
+            or ("no use on that day" if not group.list_pico else "")
+            or ("nothing billed on that day" if not group.stated else "")
+        )
+    return hints
+
+
+HINTED = 100_000  # rows among which one billed on another day is looked for
+
+
+def _moved(
+    group: Any, frame: pd.DataFrame, moved: Mapping[tuple[Any, ...], list[int]], models: Any
+) -> str:
+    """Name a row that explains the difference if it was billed on another day."""
+    gap = int(group.billed_pico) - int(group.list_pico)
+    for at in moved.get((group.provider, abs(gap)), []):
+        day = frame["day"].iloc[at]
+        later = (day - group.day) / ONE_DAY
+        row = frame.iloc[at]
+        what = f"{row['file']} record {row['row']} ({models[at]} of {day.date()}, " + (
+            f"${dollars(abs(gap)):,.6f})"
+        )
+        if gap > 0 and abs(later) == 1:
+            when = "a day early" if later > 0 else "a day late"
+            return f"{what} billed {when} would explain it"
+        if gap < 0 and later == 0:
+            return f"{what} billed on another day would explain it"
+    return ""
+
+
+def _ratio(group: Any, throughout: float) -> str:
+    if not group.list_pico or not group.billed_pico:
+        return ""
+    ratio = group.billed_pico / group.list_pico
+    for block, word in BLOCKS.items():
+        if abs(ratio / block - 1) < NEAR or abs(ratio * block - 1) < NEAR:
+            return f"billed is {ratio:g} times list: tokens look as if counted in {word}"
+    for share, said in SHARES.items():
+        if abs(ratio / share - 1) < NEAR:
+            return f"billed is {said}"
+    if throughout == throughout:  # noqa: PLR0124
+        return (
+            f"billed is {throughout:.4%} of list on all such days: a contract price would stand "
+            "in overrides.csv"
+        )
+    return ""
+
+
+def _throughout(ratios: pd.Series[float]) -> float:
+    """Return the ratio that all groups share, nan if they do not."""
+    known = ratios.dropna()
+    known = known[known > 0]
+    if len(known) < SEVERAL or known.max() / known.min() - 1 > NEAR:
+        return float("nan")
+    return float(known.median())
+
+
+def _twice(frame: pd.DataFrame) -> list[str]:
+    """Warn where two kinds of export hold tokens of the same provider and day."""
+    tokens = frame.loc[frame["input_tokens"] + frame["output_tokens"] > 0]
+    seen = tokens[["provider", "day", "layout"]].drop_duplicates()
+    both = seen[seen.duplicated(["provider", "day"], keep=False)]
+    return [
+        f"{' and '.join(sorted(part['layout'].astype(str).unique()))} both hold tokens of "
+        f"{provider} on {part['day'].nunique()} days: the same requests may be counted twice"
+        for provider, part in both.groupby("provider", observed=True, sort=True)
+    ]

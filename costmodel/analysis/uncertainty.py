@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from costmodel.analysis.compare import Comparison, bill_of, compare, result_of
-from costmodel.bill import Bill
+from costmodel.bill import Bill, BilledLine
 from costmodel.errors import ScenarioError, nearest
 from costmodel.months import Array
 from costmodel.prices.book import PriceBook
@@ -296,11 +296,14 @@ class Costs:
         name: The option.
         monthly: Cost of each month. [US$], shape (S, T)
         value: What options are ranked by, of an outcome or in all: see `Draws.rated`. [US$], (S,)
+        part: Cost of each month of the lines that were asked about; no months where none were.
+            [US$], shape (S, T)
     """
 
     name: str
     monthly: Array
     value: Array
+    part: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -347,6 +350,7 @@ def draws(
     number: int,
     names: Sequence[str] = (),
     step: Step = lambda _share: None,
+    part: Callable[[BilledLine], bool] | None = None,
 ) -> Draws:
     """Draw a scenario many times.
 
@@ -355,6 +359,7 @@ def draws(
         number: Draws.
         names: Options to bill; all that can be had if left out.
         step: Told the share of the work that is done, after each option of a block.
+        part: Says which lines are also added up by themselves.
 
     Raises:
         ScenarioError: If an option contradicts itself.
@@ -369,7 +374,7 @@ def draws(
     shares, changes, lives = chance.shares(number)
     values = {d.name: d.drawn(shares[:, k]) for k, d in enumerate(chance.drivers)}
     per_year = _changes(chance, values, changes)
-    parts: dict[str, list[tuple[Array, Array]]] = {name: [] for name in wanted}
+    parts: dict[str, list[tuple[Array, Array, Array]]] = {name: [] for name in wanted}
     # models of options that were not asked about move nothing
     moved = {name: np.zeros(number) for name in chance.risks}
     for start in range(0, number, BLOCK):
@@ -384,6 +389,7 @@ def draws(
             {row: values[d.name][block] for d in chance.drivers for row in d.rows},
             Chances(moves),
             block.stop - block.start,
+            part,
         )
         for k, name in enumerate(wanted):
             step((start + k / len(wanted) * (block.stop - start)) / number)
@@ -421,6 +427,7 @@ class _Block:
         factors: Row -> factor on its price, shape (S,)
         chances: What came at random.
         number: Draws.
+        part: Says which lines are also added up by themselves.
     """
 
     chance: Chance
@@ -428,22 +435,27 @@ class _Block:
     factors: Mapping[int, Array]
     chances: Chances
     number: int
+    part: Callable[[BilledLine], bool] | None = None
 
 
-def _costs(block: _Block, name: str) -> tuple[Array, Array]:
-    """Return cost by month and the figure that options are ranked by."""
+def _costs(block: _Block, name: str) -> tuple[Array, Array, Array]:
+    """Return cost by month, the figure that options are ranked by, and cost of a part."""
     chance, scenario = block.chance, block.scenario
     option = scenario.option(name)
     found, needs = bill_of(scenario, option, chance.book, block.chances)
     monthly = np.zeros((block.number, scenario.months))
+    part = np.zeros((block.number, 0 if block.part is None else scenario.months))
     for line in found.lines:
         factor = block.factors.get(line.row)
-        monthly += line.cost if factor is None else line.cost * factor[:, np.newaxis]
+        cost = line.cost if factor is None else line.cost * factor[:, np.newaxis]
+        monthly += cost
+        if block.part is not None and block.part(line):
+            part += cost
     total = monthly.sum(axis=-1)
     result = result_of(scenario, option, found, needs, total)
     value = result.usd_per_success if chance.central.rated else total
     value = total if value is None else value
-    return monthly, np.broadcast_to(np.asarray(value, float), (block.number,))
+    return monthly, np.broadcast_to(np.asarray(value, float), (block.number,)), part
 
 
 def one_at_a_time(drawn: Draws, low: float = 0.1, high: float = 0.9) -> dict[str, Array]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from costmodel.cli import (
+    actuals,
     budget,
     calendar,
     decisions,
@@ -32,6 +33,7 @@ COMMANDS = (
         scenarios,
         decisions,
         budget,
+        actuals,
         report,
         calendar,
         rates,

@@ -1,4 +1,4 @@
-"""Commands on whole tables: `costmodel pricing check|stale|init`, `validate prices`."""
+"""Commands on whole tables: `costmodel pricing check|fmt|stale|init`, `validate prices`."""
 
 from __future__ import annotations
 
@@ -98,6 +98,37 @@ def pricing_check(
             named = tables_named([str(each) for each in folders])
             terminal().print(f"Price tables in order{said}: {named}")
     if found or (strict and warnings):
+        raise typer.Exit(BAD_INPUT)
+
+
+@pricing_app.command("fmt")
+def pricing_fmt(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="DIR", help="Tables; else $COSTMODEL_PRICES, ./pricing."),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing, exit 2.")] = False,  # noqa: FBT002
+    json_: Json = False,  # noqa: FBT002
+) -> None:
+    """Write tables as they should be, after an editor or a spreadsheet had them."""
+    from costmodel.prices.book import PriceBook, edited_folder, shipped_dir
+    from costmodel.prices.formatting import formatted
+    from costmodel.prices.writing import editing
+
+    where = edited_folder(folder)
+    own = where.resolve() == shipped_dir().resolve()
+    with editing(where) as edited:
+        found = formatted(where)
+        if found and not check:
+            edited.write(found, lambda copy: PriceBook.read(copy, shipped=not own))
+    if json_:
+        print_json({"folder": str(where), "files": list(found)})
+    else:
+        for name in found:
+            print(name)
+        verb = "would be" if check else "were"
+        terminal().print(f"{len(found)} files {verb} written anew")
+    if found and check:
         raise typer.Exit(BAD_INPUT)
 
 

@@ -141,6 +141,7 @@ class Table:
         priced: Whether rows carry money: they have currency and kind of source.
         sourced: Whether rows are facts about the world: they have source and date.
         on_demand: Whether the table is read only when something asks for it (`prices.specs`).
+        in_order: Whether the order of the rows says something, so that nothing sorts them.
     """
 
     path: str
@@ -156,6 +157,7 @@ class Table:
     priced: bool = True
     sourced: bool = True
     on_demand: bool = False
+    in_order: bool = False
 
     @cached_property
     def needed(self) -> tuple[str, ...]:
@@ -288,6 +290,7 @@ TABLES: dict[str, Table] = {
         required=("id", "claim", "circulates", "verdict", "subject"),
         dated=False,
         priced=False,
+        in_order=True,
     ),
     "rules": Table(
         "rules.csv",
@@ -303,6 +306,7 @@ TABLES: dict[str, Table] = {
         required=("id", "approach", "verdict", "strength", "text"),
         dated=False,
         priced=False,
+        in_order=True,
     ),
     "fx": Table(
         "fx.csv",
@@ -437,6 +441,7 @@ TABLES: dict[str, Table] = {
         dated=False,
         priced=False,
         on_demand=True,
+        in_order=True,
     ),
     "stacks": Table(
         "stacks.csv",
@@ -463,6 +468,7 @@ TABLES: dict[str, Table] = {
         dated=False,
         priced=False,
         on_demand=True,
+        in_order=True,
     ),
     "coefficients": Table(
         "coefficients.csv",
@@ -476,6 +482,7 @@ TABLES: dict[str, Table] = {
         priced=False,
         sourced=False,
         on_demand=True,
+        in_order=True,
     ),
     "lifetimes": Table(
         "lifetimes.csv",
@@ -519,6 +526,7 @@ TABLES: dict[str, Table] = {
         dated=False,
         priced=False,
         on_demand=True,
+        in_order=True,
     ),
     "memory_benchmarks": Table(
         "benchmarks/training_memory.csv",
@@ -531,6 +539,7 @@ TABLES: dict[str, Table] = {
         dated=False,
         priced=False,
         on_demand=True,
+        in_order=True,
     ),
     "serving_benchmarks": Table(
         "benchmarks/serving.csv",
@@ -543,6 +552,7 @@ TABLES: dict[str, Table] = {
         dated=False,
         priced=False,
         on_demand=True,
+        in_order=True,
     ),
     "rl_benchmarks": Table(
         "benchmarks/rl.csv",
@@ -554,6 +564,7 @@ TABLES: dict[str, Table] = {
         dated=False,
         priced=False,
         on_demand=True,
+        in_order=True,
     ),
 }
 
@@ -623,11 +634,11 @@ def _record(table: Table, cells: Mapping[str, str], where: str) -> Record:
     return row
 
 
-def csv_lines(path: Path, name: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the lines of a CSV file with their line numbers.
+def csv_text(path: Path, name: str) -> str:
+    """Return the text of a CSV file.
 
     Raises:
-        PriceError: If the file cannot be read as CSV in UTF-8.
+        PriceError: If the file cannot be read, or is no text in UTF-8.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -640,6 +651,16 @@ def csv_lines(path: Path, name: str) -> Iterator[tuple[int, list[str]]]:
     if "\0" in text:
         message = f"{name}: is a binary file, not a CSV table"
         raise PriceError(message)
+    return text
+
+
+def csv_lines(path: Path, name: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the lines of a CSV file with their line numbers.
+
+    Raises:
+        PriceError: If the file cannot be read as CSV in UTF-8.
+    """
+    text = csv_text(path, name)
     reader = csv.reader(text.splitlines(keepends=True), strict=True)
     line = 1
     try:

@@ -29,6 +29,7 @@ import errno
 import fcntl
 import io
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -45,6 +46,7 @@ from costmodel.prices.tables import TABLES, Table, csv_lines
 
 STAGED, COMMITTED = ".costmodel-staged", ".costmodel-committed"
 PATIENCE_S, PAUSE_S = 5.0, 0.02
+BREAKS = re.compile("[\t\n\r\x0b\x0c\x1c-\x1f\x85\u2028\u2029]+")  # a row is one line
 _HELD: set[Path] = set()  # folders that this process is changing
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -185,7 +187,7 @@ class RawTable:
                         f"spreadsheet; begin it with another character than {cell[0]!r}"
                     )
                     raise PriceError(message)
-                cells.append(plain_number(cell) if column in numbers else cell)
+                cells.append(plain_number(cell) if column in numbers else BREAKS.sub(" ", cell))
             writer.writerow(cells)
         return out.getvalue()
 

@@ -89,7 +89,8 @@ function render({ model, el }) {
     if (theme === isDark()) return;
     theme = isDark();
     stale = true;
-    draw();
+    // while JupyterLab changes its style sheets nothing can be seen
+    requestAnimationFrame(draw);
   }
 
   const sizes = new ResizeObserver(() => {

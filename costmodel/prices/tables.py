@@ -76,6 +76,8 @@ LIFE_KINDS = ("retired", "announced", "floor", "censored")
 SOURCE_KINDS = ("provider_page", "secondary", "derived", "measured", "contract")
 YES_NO = ("yes", "no")
 
+# files above this are read by columns; below it, importing pandas takes longer
+LARGE_BYTES = 4_000_000
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 # what a user knows and no bill can say: [situation] of a scenario
@@ -590,37 +592,50 @@ def _date(text: str, where: str, column: str) -> date:
     raise PriceError(message)
 
 
+def value_of(table: Table, column: str, text: str, where: str) -> Any:
+    """Turn the cell of a column into what it means.
+
+    Args:
+        table: The table.
+        column: One of its columns.
+        text: The cell, without spaces around it, or what a blank means in the column.
+        where: File and line, for messages.
+
+    Raises:
+        PriceError: If the table does not allow it.
+    """
+    if not text:
+        if column in table.needed:
+            remedy = {
+                "source": "give the https address of the page that states the figure",
+                "verified_on": "give the date the figure was last seen at its source",
+            }.get(column, "fill it in")
+            message = f"{where}: {column} is missing; {remedy}"
+            raise PriceError(message)
+        if column == "over_input_tokens":
+            return 0.0
+        if column in (*table.dates, "effective_from", "effective_to"):
+            return None
+        return math.nan if column in table.numbers and column not in table.key else ""
+    if column in table.numbers:
+        return _number(text, where, column)
+    if column in (*table.dates, "verified_on", "effective_from", "effective_to"):
+        return _date(text, where, column)
+    allowed = SOURCE_KINDS if column == "source_kind" else table.words.get(column)
+    if allowed is not None and text not in allowed:
+        message = f"{where}: unknown {column} {text!r}{nearest(text, allowed)}"
+        raise PriceError(message)
+    return text
+
+
 def _record(table: Table, cells: Mapping[str, str], where: str) -> Record:
     """Turn the cells of a row into typed values, refusing what the table does not allow."""
-    row: Record = {}
-    for column in table.columns:
-        text = cells.get(column, "").strip() or table.defaults.get(column, "")
-        if not text:
-            if column in table.needed:
-                remedy = {
-                    "source": "give the https address of the page that states the figure",
-                    "verified_on": "give the date the figure was last seen at its source",
-                }.get(column, "fill it in")
-                message = f"{where}: {column} is missing; {remedy}"
-                raise PriceError(message)
-            is_number = column in table.numbers and column not in table.key
-            row[column] = math.nan if is_number else None if column in table.dates else ""
-            if column in ("effective_from", "effective_to"):
-                row[column] = None
-            elif column == "over_input_tokens":
-                row[column] = 0.0
-        elif column in table.numbers:
-            row[column] = _number(text, where, column)
-        elif column in (*table.dates, "verified_on", "effective_from", "effective_to"):
-            row[column] = _date(text, where, column)
-        else:
-            allowed = table.words.get(column)
-            if column == "source_kind":
-                allowed = SOURCE_KINDS
-            if allowed is not None and text not in allowed:
-                message = f"{where}: unknown {column} {text!r}{nearest(text, allowed)}"
-                raise PriceError(message)
-            row[column] = text
+    row: Record = {
+        column: value_of(
+            table, column, cells.get(column, "").strip() or table.defaults.get(column, ""), where
+        )
+        for column in table.columns
+    }
     if table.any_of and all(not cells.get(column, "").strip() for column in table.any_of):
         message = f"{where}: give at least one of {', '.join(table.any_of)}"
         raise PriceError(message)
@@ -683,6 +698,12 @@ def read_file(table: Table, path: Path, name: str) -> list[Record]:
     Raises:
         PriceError: At the first row that the table does not allow, with file, line and value.
     """
+    if path.is_file() and path.stat().st_size > LARGE_BYTES:
+        from costmodel.prices.columns import columns_of, records_of
+
+        columns = columns_of(table, path)
+        if columns is not None:
+            return records_of(columns, name)
     lines = csv_lines(path, name)
     header = [cell.strip() for cell in next(lines, (1, []))[1]]
     if not any(header):

@@ -67,3 +67,29 @@ def week_slot(stamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
     # 1970-01-01 was a Thursday
     slot: npt.NDArray[np.int64] = (half_hours + 3 * SLOTS_PER_DAY) % SLOTS_PER_WEEK
     return slot
+
+
+def written_window(mask: Mask) -> str:
+    """Return half hours of the week as a window, blank for all of the week.
+
+    Raises:
+        PriceError: If days differ among each other, or are not consecutive.
+
+    >>> written_window(parse_window("mon-fri 01:00-04:00 06:00-10:00", "x"))
+    'mon-fri 01:00-04:00 06:00-10:00'
+    """
+    days = mask.reshape(7, SLOTS_PER_DAY)
+    inside = np.flatnonzero(days.any(axis=1))
+    if mask.all():
+        return ""
+    if inside.size == 0 or np.any(np.diff(inside) != 1) or not (days[inside] == days[inside[0]]).all():
+        message = "a window is the same hours on consecutive days"
+        raise PriceError(message)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], days[inside[0]].astype(int), [0]])))
+    spans = [
+        f"{start // 2:02}:{start % 2 * 30:02}-{stop // 2:02}:{stop % 2 * 30:02}"
+        for start, stop in edges.reshape(-1, 2).tolist()
+    ]
+    first, last = DAYS[inside[0]], DAYS[inside[-1]]
+    which = [] if inside.size == len(DAYS) else [first if first == last else f"{first}-{last}"]
+    return " ".join([*which, *spans])

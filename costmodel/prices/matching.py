@@ -1,0 +1,357 @@
+"""What others say beside what our tables say: names, days and keys matched, rows compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from costmodel.errors import PriceError
+from costmodel.prices.catalog import Catalog
+from costmodel.prices.rows import read_layer
+from costmodel.prices.sources.frame import KEYS, VALUES, common, joined
+
+TOLERANCE = 0.005  # relative: what rounding to three digits may change
+LOOSE = ("azure-retail", "aws-price-list")  # sources that name models in words of their own
+YEAR = re.compile(r"-20\d\d-(\d\d)-(\d\d)")
+VERSION = re.compile(r"(-v\d+(:\d+)?|@.*)$")
+VENDOR = re.compile(r"^[a-z0-9]+\.")
+SIDES = ("their", "our")
+FIRST, LAST = "0000-00-00", "9999-99-99"
+
+Frame = pd.DataFrame
+Mask = npt.NDArray[np.bool_]
+
+
+def curated(folders: Sequence[Path]) -> Frame:
+    """Return the rows of tables that sources also have, in the common layout.
+
+    Columns on top: `file`, `line`, `folder` (where a row stands), `layer`, `note`, `source_kind`,
+    `verified_on`.
+
+    Args:
+        folders: Folders of tables, later ones laid over earlier ones.
+
+    Raises:
+        PriceError: As the reader of tables.
+    """
+    parts = []
+    for layer, folder in enumerate(folders):
+        for name, records in read_layer(folder, layer).items():
+            if name not in KEYS or not records:
+                continue
+            frame = pd.DataFrame(records)
+            extra = frame[["file", "line", "layer", "folder", "note", "verified_on"]]
+            kind = frame.get("source_kind", pd.Series("", index=frame.index))
+            made = common(frame.assign(table=name))
+            made["currency"] = frame.get("currency", pd.Series("", index=frame.index)).to_numpy()
+            parts.append(pd.concat([made, extra.assign(source_kind=kind)], axis=1))
+    if not parts:
+        message = "the tables in force hold no prices"
+        raise PriceError(message)
+    return pd.concat(parts, ignore_index=True)
+
+
+def squeezed(name: str) -> str:
+    """Return a name without separators, years and versions, to match names in other words.
+
+    >>> squeezed("gpt-4o-2024-08-06"), squeezed("anthropic.claude-sonnet-5-v1:0")
+    ('gpt4o0806', 'claudesonnet5')
+    """
+    plain = VENDOR.sub("", VERSION.sub("", YEAR.sub(r"-\1\2", name.lower())))
+    return re.sub(r"[^a-z0-9:]", "", plain)
+
+
+def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Map words to names, leaving out words that would stand for several."""
+    found: dict[str, str] = {}
+    shared = set()
+    for word, name in pairs:
+        if found.setdefault(word, name) != name:
+            shared.add(word)
+    return {word: name for word, name in found.items() if word not in shared}
+
+
+def named(frame: Frame, catalog: Catalog, *, loose: bool = False) -> pd.Series[Any]:
+    """Return the name in our tables of the model of each row, blank where we have none.
+
+    Args:
+        frame: Rows in the common layout.
+        catalog: Names and aliases.
+        loose: Whether separators, years and versions may differ.
+    """
+    cells = frame[["provider", "model", "names", "source_key"]]
+    asked = cells.drop_duplicates()
+    found: dict[tuple[str, ...], str] = {}
+    for provider, group in asked.groupby("provider"):
+        if provider not in catalog.providers:
+            continue
+        exact = dict(catalog.spellings(str(provider)))
+        folded = _unique((word.lower(), name) for word, name in exact.items())
+        tight = _unique((squeezed(name), name) for name in sorted(set(exact.values())))
+        for row in group.itertuples(index=False):
+            words = [row.model, row.source_key, *filter(None, str(row.names).split("|"))]
+            hits = [exact[word] for word in words if word in exact]
+            hits = hits or [folded[w.lower()] for w in words if w.lower() in folded]
+            if loose:
+                hits = hits or [tight[squeezed(w)] for w in words if squeezed(w) in tight]
+            if hits:
+                found[tuple(row)] = hits[0]
+    return pd.Series([found.get(row, "") for row in cells.itertuples(index=False, name=None)], index=frame.index)
+
+
+def in_force(frame: Frame, keys: Sequence[str], day: str) -> Frame:
+    """Return of rows with the same key the one that holds on a day: the last layer and start."""
+    start = frame["effective_from"].replace("", FIRST)
+    end = frame["effective_to"].replace("", LAST)
+    held = frame[(start <= day) & (day < end)].assign(_start=start)
+    order = ["layer", "_start"] if "layer" in held else ["_start"]
+    held = held.sort_values(order, kind="stable").drop_duplicates([*keys], keep="last")
+    return held.drop(columns="_start").sort_index()
+
+
+def _regions(theirs: Frame, ours: Frame) -> pd.Series[Any]:
+    """Return regions in our words: Europe's data zone is the common one unless it has a row."""
+    known = pd.MultiIndex.from_frame(ours[["provider", "model", "region"]])
+    asked = pd.MultiIndex.from_frame(theirs[["provider", "model", "region"]])
+    europe = (theirs["region"] == "data-zone-eu") & ~asked.isin(known)
+    return theirs["region"].mask(europe, "data-zone")
+
+
+def compared(
+    frame: Frame, book: Frame, catalog: Catalog, on: date, *, loose: bool = False
+) -> Frame:
+    """Compare every price of a source with ours on the day it holds.
+
+    Args:
+        frame: Rows of a source in the common layout.
+        book: `curated(...)`.
+        catalog: Names and aliases.
+        on: Day of the comparison; announced prices are compared on the day they begin.
+        loose: As of `named`.
+
+    Returns:
+        One row per value: `status` (same, changed, filled = we have a blank, new, gone), key
+        columns, `column`, `old`, `new`, `percent`, `since` (blank: in force), their `source`,
+        `source_key`, `doubt`, `spelt` (their name), and `our_*` with our row.
+    """
+    name = named(frame, catalog, loose=loose)
+    theirs = frame.assign(spelt=frame["model"], known=name != "")
+    theirs["model"] = name.where(name != "", frame["model"])
+    today = on.isoformat()
+    parts = []
+    for table, keys in KEYS.items():
+        mine, other = book[book["table"] == table], theirs[theirs["table"] == table]
+        if other.empty:
+            continue
+        other = other.assign(region=_regions(other, mine))
+        keys_ = [*keys]
+        if table == "gpu_rental":
+            other = other.assign(known=other["provider"].isin(mine["provider"]))
+        # one window a day is compared with another, however it is written
+        mine, other = (f.assign(_window=f["window"] != "") for f in (mine, other))
+        keys_ = ["_window" if key == "window" else key for key in keys_]
+        days = sorted({today, *other.loc[other["effective_from"] > today, "effective_from"]})
+        for day in days:
+            theirs_then = in_force(other, [*keys_, "source_key", "window"], day)
+            if day != today:
+                theirs_then = theirs_then[theirs_then["effective_from"] == day]
+            ours_then = in_force(mine, keys_, day)
+            parts.append(_values(table, keys_, theirs_then, ours_then, day if day != today else ""))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _values(table: str, keys: Sequence[str], theirs: Frame, ours: Frame, since: str) -> Frame:
+    values = list(VALUES[table])
+    own = ["file", "line", "folder", "layer", "note", "source_kind", "verified_on", "source"]
+    own += ["effective_from", "window"]
+    right = ours[[*keys, *values, *own]].rename(columns={c: f"our_{c}" for c in [*values, *own]})
+    facts = ["source", "source_key", "doubt", "spelt", "known", "window", "effective_from"]
+    rest = [c for c in ("gpu", "names", "gpu_count", "retires_kind", "replaced_by") if c in theirs]
+    left = theirs[[*keys, *values, *facts, *rest]]
+    both = left.merge(right, on=[*keys], how="left", indicator=True)
+    both["number"] = np.arange(len(both))
+    long = []
+    for column in values:
+        new, old = both[column], both[f"our_{column}"]
+        part = both.assign(column=column, new=new, old=old)
+        long.append(part[_stated(new)])
+    out = pd.concat(long, ignore_index=True).sort_values(["number"], kind="stable")
+    absent = out["_merge"] == "left_only"
+    blank = ~_stated(out["old"])
+    same = _same(out["old"], out["new"])
+    out["status"] = np.select(
+        [absent.to_numpy(), blank, same], ["new", "filled", "same"], "changed"
+    )
+    out["percent"] = _percent(out["old"], out["new"])
+    out["since"] = since or out["effective_from"]
+    out["announced"] = bool(since)
+    dropped = [f"our_{column}" for column in values] + values + ["_merge", "number"]
+    out["table"] = table
+    return out.drop(columns=dropped)
+
+
+def _stated(cells: pd.Series[Any]) -> Mask:
+    stated: Mask = (cells.notna() & (cells.astype(object) != "")).to_numpy(bool)
+    return stated
+
+
+def _same(old: pd.Series[Any], new: pd.Series[Any]) -> Mask:
+    if not pd.api.types.is_numeric_dtype(new):
+        texts: Mask = (old.fillna("") == new).to_numpy(bool)
+        return texts
+    close: Mask = np.isclose(new.to_numpy(float), old.to_numpy(float), rtol=TOLERANCE, atol=0)
+    return close
+
+
+def _percent(old: pd.Series[Any], new: pd.Series[Any]) -> npt.NDArray[np.float64]:
+    if not pd.api.types.is_numeric_dtype(new):
+        return np.full(len(new), np.nan)
+    before, after = old.to_numpy(float), new.to_numpy(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(before > 0, after / before - 1, np.nan) * 100, float)
+
+
+def gone(frame: Frame, book: Frame, catalog: Catalog, on: date, name: str) -> Frame:
+    """Return our rows in force that were read in a source which no longer has their model.
+
+    Args:
+        frame: Rows of the source.
+        book: `curated(...)`.
+        catalog: Names and aliases.
+        on: Day.
+        name: The source, as the notes of rows call it ("via litellm 1.109.1").
+    """
+    theirs = frame.assign(model=named(frame, catalog))
+    parts = []
+    for table in ("inference", "finetuning", "gpu_rental"):
+        item = "instance" if table == "gpu_rental" else "model"
+        mine = book[(book["table"] == table) & book["note"].str.contains(f"via {name}", regex=False)]
+        mine = in_force(mine, KEYS[table], on.isoformat())
+        other = theirs[theirs["table"] == table]
+        there = pd.MultiIndex.from_frame(other[["provider", item]])
+        held = pd.MultiIndex.from_frame(mine[["provider", item]])
+        parts.append(mine[~held.isin(there)])
+    return pd.concat(parts, ignore_index=True)
+
+
+def earlier(found: Frame, book: Frame) -> pd.Series[Any]:
+    """Say of each difference where our tables do have that price: another day, mode, region or tier.
+
+    Returns:
+        Text such as `date: our price until 2026-09-10`, blank where no row of the model has it.
+    """
+    said = pd.Series("", index=found.index, dtype=object)
+    prices = book[book["table"] == "inference"]
+    asked = found[(found["table"] == "inference") & (found["status"] == "changed")]
+    for column in VALUES["inference"]:
+        part = asked[asked["column"] == column].reset_index()
+        if part.empty:
+            continue
+        cells = ["provider", "model", "mode", "region", "over_input_tokens", "effective_from"]
+        other = prices.loc[prices[column].notna(), [*cells, column]]
+        both = part[["index", *cells[:5], "new", "our_effective_from"]].merge(
+            other, on=["provider", "model"], suffixes=("", "_other")
+        )
+        both = both[np.isclose(both["new"].astype(float), both[column], rtol=TOLERANCE, atol=0)]
+        same_mode = both["mode"] == both["mode_other"]
+        same_region = both["region"] == both["region_other"]
+        same_tier = both["over_input_tokens"] == both["over_input_tokens_other"]
+        older = both["effective_from"] < both["our_effective_from"]
+        text = np.select(
+            [
+                (same_mode & same_region & same_tier & older).to_numpy(),
+                (same_mode & same_region & same_tier).to_numpy(),
+                (same_region & same_tier).to_numpy(),
+                (same_mode & same_tier).to_numpy(),
+                (same_mode & same_region).to_numpy(),
+            ],
+            [
+                "date: our price until " + both["our_effective_from"],
+                "date: our price from " + both["effective_from"],
+                "mode: our price of mode " + both["mode_other"],
+                "region: our price of region " + both["region_other"].replace("", "(default)"),
+                "tier: our price above "
+                + both["over_input_tokens_other"].astype(int).astype(str)
+                + " tokens",
+            ],
+            "",
+        )
+        hits = pd.Series(text, index=both["index"].to_numpy())
+        hits = hits[hits != ""]
+        hits = hits[~hits.index.duplicated()]
+        said.loc[hits.index] = hits
+    return said
+
+
+def causes(
+    found: Frame, book: Frame, catalog: Catalog, known: Mapping[tuple[str, str, str], str], on: date
+) -> pd.Series[Any]:
+    """Say why each difference may be: what is known, else what the figures tell.
+
+    Args:
+        found: `compared(...)`; column `origin` names the source.
+        book: `curated(...)`.
+        catalog: Ends of models.
+        known: (source, provider, model) -> cause and explanation, of `disagreements.csv`.
+        on: Day.
+    """
+    today = on.isoformat()
+    research = pd.Series(
+        [
+            known.get((origin, provider, spelt)) or known.get((origin, provider, model)) or ""
+            for origin, provider, spelt, model in zip(
+                found["origin"], found["provider"], found["spelt"], found["model"], strict=True
+            )
+        ],
+        index=found.index,
+        dtype=object,
+    )
+    if not len(found):
+        return research
+    numeric = pd.to_numeric(found["new"], errors="coerce")
+    before = pd.to_numeric(found["old"], errors="coerce")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = (numeric / before).replace([np.inf, -np.inf], np.nan)
+        power = np.log10(ratio)
+    slip = (power.round().abs() >= 2) & ((power - power.round()).abs() < 0.005)
+    regional = found["provider"].isin(("bedrock", "azure", "vertex"))
+    tenth = (ratio.between(1.09, 1.11) | (1 / ratio).between(1.09, 1.11)) & regional
+    ends = {
+        (row["provider"], row["model"]): str(row["retires"])
+        for row in catalog.models
+        if row["retires"]
+    }
+    end = pd.Series(
+        [ends.get(pair, LAST) for pair in zip(found["provider"], found["model"], strict=True)],
+        index=found.index,
+    )
+    guesses = [
+        (research != "", research),
+        (found["doubt"] != "", "error: " + found["doubt"]),
+        (slip, "unit: a power of ten apart"),
+        (tenth, "region: 10 % apart, the share that in-region prices cost more"),
+        (end <= today, "date: the model ended on " + end),
+        (
+            found["spelt"].str.contains("latest", regex=False),
+            "alias: a moving name, " + found["spelt"],
+        ),
+    ]
+    moved = earlier(found, book)
+    guesses.insert(3, (moved != "", moved))
+    text = np.select(
+        [np.asarray(when, bool) for when, _ in guesses],
+        [np.broadcast_to(np.asarray(what, object), (len(found),)) for _, what in guesses],
+        "",
+    )
+    out = pd.Series(text, index=found.index, dtype=object)
+    return out.where(found["status"].isin(("changed", "new", "filled")), "")
+
+
+__all__ = ["causes", "compared", "curated", "gone", "in_force", "joined", "named", "squeezed"]

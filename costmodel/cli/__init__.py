@@ -12,6 +12,7 @@ from costmodel.cli import (
     budget,
     calendar,
     decisions,
+    imports,
     lab,
     lives,
     own,
@@ -40,6 +41,7 @@ COMMANDS = (
         tokens,
         tables,
         pricing,
+        imports,
         own,
         serving,
         lives,
@@ -64,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     joined = TWO_WORDS.get((words[0], "".join(words[1:2])))
     words = words if joined is None else [joined, *words[2:]]
+    words = imports.with_question(words)
     try:
         status = command.main(words, prog_name="costmodel", standalone_mode=False)
     except CostModelError as error:

@@ -15,14 +15,17 @@ import pandas as pd
 from costmodel.errors import PriceError
 from costmodel.prices.catalog import Catalog
 from costmodel.prices.rows import read_layer
-from costmodel.prices.sources.frame import KEYS, VALUES, common, joined
+from costmodel.prices.sources.frame import KEYS, VALUES, common
 
 TOLERANCE = 0.005  # relative: what rounding to three digits may change
+SLIP = 2  # powers of ten apart from which a unit is suspected
 LOOSE = ("azure-retail", "aws-price-list")  # sources that name models in words of their own
 YEAR = re.compile(r"-20\d\d-(\d\d)-(\d\d)")
 VERSION = re.compile(r"(-v\d+(:\d+)?|@.*)$")
 VENDOR = re.compile(r"^[a-z0-9]+\.")
-SIDES = ("their", "our")
+NAMES = tuple(dict.fromkeys(key for keys in KEYS.values() for key in keys))
+# columns of a comparison in which missing stays missing
+WORTH = ("old", "new", "percent", "over_input_tokens", "gpu_count", "our_line", "our_layer")
 FIRST, LAST = "0000-00-00", "9999-99-99"
 
 Frame = pd.DataFrame
@@ -79,7 +82,7 @@ def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def named(frame: Frame, catalog: Catalog, *, loose: bool = False) -> pd.Series[Any]:
-    """Return the name in our tables of the model of each row, blank where we have none.
+    """Return our names for the model of each row, joined by `|`, the likeliest first.
 
     Args:
         frame: Rows in the common layout.
@@ -87,23 +90,24 @@ def named(frame: Frame, catalog: Catalog, *, loose: bool = False) -> pd.Series[A
         loose: Whether separators, years and versions may differ.
     """
     cells = frame[["provider", "model", "names", "source_key"]]
-    asked = cells.drop_duplicates()
-    found: dict[tuple[str, ...], str] = {}
-    for provider, group in asked.groupby("provider"):
+    found: dict[tuple[Any, ...], str] = {}
+    for provider, group in cells.drop_duplicates().groupby("provider"):
         if provider not in catalog.providers:
             continue
         exact = dict(catalog.spellings(str(provider)))
         folded = _unique((word.lower(), name) for word, name in exact.items())
-        tight = _unique((squeezed(name), name) for name in sorted(set(exact.values())))
-        for row in group.itertuples(index=False):
-            words = [row.model, row.source_key, *filter(None, str(row.names).split("|"))]
+        tight = _unique((squeezed(word), name) for word, name in sorted(exact.items()))
+        for row in group.itertuples(index=False, name=None):
+            _, model, others, key = map(str, row)
+            words = [key, model, *filter(None, others.split("|"))]
             hits = [exact[word] for word in words if word in exact]
             hits = hits or [folded[w.lower()] for w in words if w.lower() in folded]
             if loose:
                 hits = hits or [tight[squeezed(w)] for w in words if squeezed(w) in tight]
             if hits:
-                found[tuple(row)] = hits[0]
-    return pd.Series([found.get(row, "") for row in cells.itertuples(index=False, name=None)], index=frame.index)
+                found[row] = "|".join(dict.fromkeys(hits))
+    names = [found.get(row, "") for row in cells.itertuples(index=False, name=None)]
+    return pd.Series(names, index=frame.index, dtype=object)
 
 
 def in_force(frame: Frame, keys: Sequence[str], day: str) -> Frame:
@@ -141,7 +145,7 @@ def compared(
         columns, `column`, `old`, `new`, `percent`, `since` (blank: in force), their `source`,
         `source_key`, `doubt`, `spelt` (their name), and `our_*` with our row.
     """
-    name = named(frame, catalog, loose=loose)
+    name = named(frame, catalog, loose=loose).str.partition("|")[0]
     theirs = frame.assign(spelt=frame["model"], known=name != "")
     theirs["model"] = name.where(name != "", frame["model"])
     today = on.isoformat()
@@ -164,7 +168,16 @@ def compared(
                 theirs_then = theirs_then[theirs_then["effective_from"] == day]
             ours_then = in_force(mine, keys_, day)
             parts.append(_values(table, keys_, theirs_then, ours_then, day if day != today else ""))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    found = pd.concat(parts, ignore_index=True)
+    # several names of one model that say the same are said once, in our words where they use them
+    told = [*NAMES, "_window", "column"]
+    own = found["spelt"] != found["model"]
+    found = found.assign(_own=own).sort_values("_own", kind="stable")
+    found = found.drop_duplicates([*told, "new", "since"]).drop(columns=["_own", "_window"])
+    found = found.sort_index().reset_index(drop=True)
+    texts = [column for column in found.columns if column not in WORTH]
+    found[texts] = found[texts].astype(object).where(found[texts].notna(), "")
+    return found
 
 
 def _values(table: str, keys: Sequence[str], theirs: Frame, ours: Frame, since: str) -> Frame:
@@ -172,9 +185,9 @@ def _values(table: str, keys: Sequence[str], theirs: Frame, ours: Frame, since: 
     own = ["file", "line", "folder", "layer", "note", "source_kind", "verified_on", "source"]
     own += ["effective_from", "window"]
     right = ours[[*keys, *values, *own]].rename(columns={c: f"our_{c}" for c in [*values, *own]})
-    facts = ["source", "source_key", "doubt", "spelt", "known", "window", "effective_from"]
+    facts = ["source", "source_key", "doubt", "spelt", "known", "effective_from"]
     rest = [c for c in ("gpu", "names", "gpu_count", "retires_kind", "replaced_by") if c in theirs]
-    left = theirs[[*keys, *values, *facts, *rest]]
+    left = theirs[[*dict.fromkeys([*NAMES, "_window", *values, *facts, *rest])]]
     both = left.merge(right, on=[*keys], how="left", indicator=True)
     both["number"] = np.arange(len(both))
     long = []
@@ -228,11 +241,15 @@ def gone(frame: Frame, book: Frame, catalog: Catalog, on: date, name: str) -> Fr
         on: Day.
         name: The source, as the notes of rows call it ("via litellm 1.109.1").
     """
-    theirs = frame.assign(model=named(frame, catalog))
+    names = named(frame, catalog)
+    theirs = frame.assign(model=names.where(names != "", frame["model"]).str.split("|"))
+    theirs = theirs.explode("model")
     parts = []
     for table in ("inference", "finetuning", "gpu_rental"):
         item = "instance" if table == "gpu_rental" else "model"
-        mine = book[(book["table"] == table) & book["note"].str.contains(f"via {name}", regex=False)]
+        mine = book[
+            (book["table"] == table) & book["note"].str.contains(f"via {name}", regex=False)
+        ]
         mine = in_force(mine, KEYS[table], on.isoformat())
         other = theirs[theirs["table"] == table]
         there = pd.MultiIndex.from_frame(other[["provider", item]])
@@ -242,7 +259,7 @@ def gone(frame: Frame, book: Frame, catalog: Catalog, on: date, name: str) -> Fr
 
 
 def earlier(found: Frame, book: Frame) -> pd.Series[Any]:
-    """Say of each difference where our tables do have that price: another day, mode, region or tier.
+    """Say where our tables do have a price that differs: another day, mode, region or tier.
 
     Returns:
         Text such as `date: our price until 2026-09-10`, blank where no row of the model has it.
@@ -319,9 +336,10 @@ def causes(
     before = pd.to_numeric(found["old"], errors="coerce")
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = (numeric / before).replace([np.inf, -np.inf], np.nan)
-        power = np.log10(ratio)
-    slip = (power.round().abs() >= 2) & ((power - power.round()).abs() < 0.005)
+        power = pd.Series(np.log10(ratio), index=found.index)
+    slip = (power.round().abs() >= SLIP) & ((power - power.round()).abs() < TOLERANCE)
     regional = found["provider"].isin(("bedrock", "azure", "vertex"))
+    slip &= found["status"] == "changed"
     tenth = (ratio.between(1.09, 1.11) | (1 / ratio).between(1.09, 1.11)) & regional
     ends = {
         (row["provider"], row["model"]): str(row["retires"])
@@ -337,10 +355,18 @@ def causes(
         (found["doubt"] != "", "error: " + found["doubt"]),
         (slip, "unit: a power of ten apart"),
         (tenth, "region: 10 % apart, the share that in-region prices cost more"),
-        (end <= today, "date: the model ended on " + end),
+        ((end <= today) & (found["table"] == "inference"), "date: the model ended on " + end),
         (
-            found["spelt"].str.contains("latest", regex=False),
+            found["spelt"].str.contains("latest", regex=False) & (found["status"] != "new"),
             "alias: a moving name, " + found["spelt"],
+        ),
+        (
+            (found["table"] == "models") & found["retires_kind"].isin(("floor", "announced")),
+            "date: the end that was announced has moved",
+        ),
+        (
+            (found["status"] == "new") & (found["region"] != ""),
+            "region: our tables have no row of region " + found["region"],
         ),
     ]
     moved = earlier(found, book)
@@ -352,6 +378,3 @@ def causes(
     )
     out = pd.Series(text, index=found.index, dtype=object)
     return out.where(found["status"].isin(("changed", "new", "filled")), "")
-
-
-__all__ = ["causes", "compared", "curated", "gone", "in_force", "joined", "named", "squeezed"]

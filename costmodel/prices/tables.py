@@ -70,6 +70,7 @@ MEMORY_BASES = ("allocated", "reserved", "device")
 PREDICTED = ("training", "memory", "serving")
 OBJECTIVES = ("sft", "dpo", "ppo", "grpo", "rft")
 METHODS = ("full", "lora", "qlora")
+CAUSES = ("date", "region", "mode", "tier", "alias", "unit", "error")
 RETIREMENT_KINDS = ("retired", "announced", "floor", "assumed")
 # of models whose lives were recorded: those without an end are censored
 LIFE_KINDS = ("retired", "announced", "floor", "censored")
@@ -513,6 +514,16 @@ TABLES: dict[str, Table] = {
         key=("provider",),
         numbers=("days",),
         required=("provider", "days"),
+        dated=False,
+        priced=False,
+        on_demand=True,
+    ),
+    "disagreements": Table(
+        "disagreements.csv",
+        key=("voice", "provider", "model"),
+        texts=("explanation", "right"),
+        words={"cause": CAUSES},
+        required=("voice", "provider", "model", "cause", "explanation", "right"),
         dated=False,
         priced=False,
         on_demand=True,

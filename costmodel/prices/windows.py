@@ -82,7 +82,11 @@ def written_window(mask: Mask) -> str:
     inside = np.flatnonzero(days.any(axis=1))
     if mask.all():
         return ""
-    if inside.size == 0 or np.any(np.diff(inside) != 1) or not (days[inside] == days[inside[0]]).all():
+    if (
+        inside.size == 0
+        or np.any(np.diff(inside) != 1)
+        or not (days[inside] == days[inside[0]]).all()
+    ):
         message = "a window is the same hours on consecutive days"
         raise PriceError(message)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], days[inside[0]].astype(int), [0]])))

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
+import orjson
 import pandas as pd
 
 from costmodel.errors import DataError
@@ -48,6 +53,7 @@ class Source:
     several: bool = False
 
 
+PATIENCE_S, MOST_PAGES = 60.0, 500
 RAW = "https://raw.githubusercontent.com"
 SOURCES: dict[str, Source] = {
     source.name: source
@@ -150,11 +156,13 @@ class Reading:
         source: Where from.
         frame: Rows in the common layout (`sources.frame.COLUMNS`).
         version: Package and version, blank if not known.
+        as_of: Day on which the source was gathered, where it says so.
     """
 
     source: Source
     frame: pd.DataFrame
     version: str
+    as_of: str = ""
 
     @property
     def origin(self) -> str:
@@ -193,7 +201,19 @@ def read(name: str, where: str, on: date) -> Reading:
         message = f"{mine[0].name}: holds no price of {name}"
         raise DataError(message)
     frame.loc[frame["source"] == "", "source"] = source.page
-    return Reading(source, doubtful(frame), mine[0].version)
+    return Reading(source, doubtful(frame), mine[0].version, _gathered(mine))
+
+
+def _gathered(files: Sequence[File]) -> str:
+    """Return the last day that the files say they were gathered on."""
+    days = [""]
+    for file in files:
+        data = file.json
+        if isinstance(data, dict):
+            days.append(str(data.get("fetched_at") or "")[:10])
+        elif isinstance(data, list):
+            days += [str(row.get("scraped_at") or "")[:10] for row in data if isinstance(row, dict)]
+    return max(days)
 
 
 def _not_mine(file: File, source: Source) -> str:
@@ -205,3 +225,48 @@ def _not_mine(file: File, source: Source) -> str:
             f"costmodel pricing import {others[0]}"
         )
     return f"{file.name}: is not laid out like a file of {source.name}"
+
+
+def fetched(source: Source, address: str | None, folder: Path) -> Path:
+    """Fetch a source from the network, all pages of it, and return where it lies.
+
+    Args:
+        source: What to fetch.
+        address: Where from, if not from `source.address`.
+        folder: Where to put it.
+
+    Raises:
+        DataError: If it cannot be fetched, or cannot be fetched in one file.
+    """
+    next_ = address or source.address
+    if not next_:
+        message = f"{source.name} cannot be fetched in one file: fetch it and name the folder"
+        raise DataError(message)
+    pages = 0
+    while next_ and pages < MOST_PAGES:
+        if urlsplit(next_).scheme not in ("https", "http"):
+            message = f"--download {next_}: is not an address"
+            raise DataError(message)
+        request = Request(next_, headers={"User-Agent": "costmodel"})
+        try:
+            with urlopen(request, timeout=PATIENCE_S) as answer:
+                data = answer.read()
+        except (URLError, OSError, ValueError) as error:
+            message = f"{next_}: cannot be fetched ({getattr(error, 'reason', None) or error})"
+            raise DataError(message) from None
+        begin = data.lstrip()[:1]
+        kind = ".zip" if data[:2] == b"PK" else ".json" if begin in (b"{", b"[") else ".csv"
+        path = folder / f"page{pages}{kind}"
+        path.write_bytes(data)
+        pages += 1
+        next_ = _next_page(data)
+    return path if pages == 1 else folder
+
+
+def _next_page(data: bytes) -> str:
+    """Return the address of the page that follows, as Azure gives it."""
+    try:
+        found = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return ""
+    return str(found.get("NextPageLink") or "") if isinstance(found, dict) else ""

@@ -28,7 +28,20 @@ INPUT = ("inp", "inpt", "input", "in")
 OUTPUT = ("opt", "outp", "outpt", "out", "output")
 CACHED = ("cchd", "cd", "cached", "cach", "cache", "ch")
 WRITE = ("wr", "write")
-NOISE = ("tokens", "token", "tkn", "1m", "1k", "unit", "units", "std", "shortco", "az", "model", "mdel")
+NOISE = (
+    "tokens",
+    "token",
+    "tkn",
+    "1m",
+    "1k",
+    "unit",
+    "units",
+    "std",
+    "shortco",
+    "az",
+    "model",
+    "mdel",
+)
 HOSTING = ("hstng", "hosting", "deployment")
 TRAINING = ("training", "trng", "train")
 TUNED = ("ft", "finetuned", "dev")
@@ -89,9 +102,12 @@ def read(files: Sequence[File], on: str) -> pd.DataFrame:
     parsed = pd.DataFrame([named[tuple(each)] for each in words], index=data.index)
     parsed["usd"] = pd.to_numeric(data["retailPrice"], errors="coerce") * unit
     prefix = data["productName"].map(FAMILY).fillna("")
-    parsed["model"] = np.where(
-        parsed["model"].str.startswith(("gpt", "o1", "o3", "o4", "text", "codex")), "", prefix
-    ) + parsed["model"]
+    parsed["model"] = (
+        np.where(
+            parsed["model"].str.startswith(("gpt", "o1", "o3", "o4", "text", "codex")), "", prefix
+        )
+        + parsed["model"]
+    )
     parsed["effective_from"] = data["effectiveStartDate"].astype(str).str[:10]
     parsed["source_key"] = data["meterName"] + " (" + data["unitOfMeasure"] + ")"
     parsed["place"] = _place(data)
@@ -120,7 +136,9 @@ def _place(data: pd.DataFrame) -> pd.Series[int]:
     """Rank the regions in which a meter holds: the preferred one highest."""
     if "regions" in data:
         return data["regions"].map(
-            lambda found: max((len(PREFERRED) - PREFERRED.index(r) for r in found if r in PREFERRED), default=0)
+            lambda found: max(
+                (len(PREFERRED) - PREFERRED.index(r) for r in found if r in PREFERRED), default=0
+            )
         )
     rank = {name: len(PREFERRED) - k for k, name in enumerate(PREFERRED)}
     return data["armRegionName"].map(rank).fillna(0).astype(int)

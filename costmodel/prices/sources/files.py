@@ -57,7 +57,7 @@ class File:
         Raises:
             DataError: If it begins like JSON and is none: cut off, for example.
         """
-        if not self.data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
+        if self.data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
             return None
         try:
             return orjson.loads(self.data.lstrip(b"\xef\xbb\xbf"))
@@ -83,7 +83,7 @@ def _wanted(name: str, patterns: Sequence[str]) -> bool:
 
 
 def _version(folder: Path, package: str) -> str:
-    """Return `name version` of a package by the folder that describes it, blank if there is none."""
+    """Return name and version of a package by the folder that describes it, else a blank."""
     for described in sorted(folder.glob("*.dist-info")):
         found = DISTRIBUTION.fullmatch(described.stem)
         if found and found["name"].replace("-", "_").lower() == package.lower():
@@ -157,7 +157,8 @@ def find_files(where: str, patterns: Sequence[str]) -> list[File]:
     if is_file and path.suffix in ARCHIVES:
         found = _in_archive(path, patterns)
     elif is_file:
-        found = [File(path.name, read_bytes(path), _version(path.parent.parent, path.parent.name))]
+        name = f"{path.absolute().parent.name}/{path.name}"
+        found = [File(name, read_bytes(path), _version(path.parent.parent, path.parent.name))]
     elif is_folder:
         found = _in_folder(path, patterns)
     else:

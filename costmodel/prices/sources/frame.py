@@ -67,7 +67,7 @@ def common(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame with every column of the common layout, in order: text, floats, ISO dates."""
     out: dict[str, Any] = {}
     for column in COLUMNS:
-        cells = frame[column] if column in frame else None
+        cells = frame.get(column)
         if column in NUMBERS:
             numbers = np.nan if cells is None else pd.to_numeric(cells, errors="coerce")
             out[column] = rounded(np.broadcast_to(np.asarray(numbers, float), (len(frame),)))
@@ -101,6 +101,7 @@ def doubtful(frame: pd.DataFrame) -> pd.DataFrame:
     out = frame.copy()
     for column in PRICES:
         out.loc[rows & ~zero & (out[column] == 0.0), column] = np.nan
+    out.loc[rows & out["model"].str.contains(EMBEDDING, case=False), "output_per_mtok"] = np.nan
     named = out["model"].str.contains(EMBEDDING, case=False)
     dearest = out[["input_per_mtok", "output_per_mtok"]].max(axis=1)
     per_gpu = out["price_per_hour"] / out["gpu_count"]

@@ -59,9 +59,7 @@ def read(files: Sequence[File], on: str) -> pd.DataFrame:
         data = data["providers"]
     rows = pd.DataFrame([row for provider in data for row in _rows(provider)])
     prices = rows[rows["table"] == "inference"]
-    return pd.concat(
-        [common(prices), common(rows[rows["table"] == "models"])], ignore_index=True
-    )
+    return pd.concat([common(prices), common(rows[rows["table"] == "models"])], ignore_index=True)
 
 
 def _parsed(file: File) -> list[Mapping[str, Any]]:
@@ -79,31 +77,33 @@ def _parsed(file: File) -> list[Mapping[str, Any]]:
     raise DataError(message)
 
 
-def _plain(node: ast.expr) -> Any:
+def _plain(node: ast.expr | None) -> Any:
     """Turn an expression of literals and constructors into plain values."""
-    if isinstance(node, ast.Constant):
-        return node.value
-    if isinstance(node, ast.List | ast.Tuple):
-        return [_plain(item) for item in node.elts]
-    if isinstance(node, ast.Dict):
-        return {
-            _plain(key): _plain(value)
-            for key, value in zip(node.keys, node.values, strict=True)
-            if key is not None
-        }
-    if isinstance(node, ast.Call):
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        given = [_plain(item) for item in node.args]
-        if name == "Decimal":
-            return float(given[0])
-        if name == "date":
-            return "{:04}-{:02}-{:02}".format(*given)
-        if name == "time":
-            return "{:02}:{:02}".format(*given[:2])
-        named = {word.arg: _plain(word.value) for word in node.keywords if word.arg}
-        # `or_` is the Python spelling of the JSON key
-        return {key.rstrip("_"): value for key, value in named.items()}
-    return None
+    match node:
+        case ast.Constant(value=value):
+            return value
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            return [_plain(item) for item in items]
+        case ast.Dict(keys=keys, values=values):
+            return {_plain(k): _plain(v) for k, v in zip(keys, values, strict=True)}
+        case ast.Call():
+            return _made(node)
+        case _:
+            return None
+
+
+def _made(node: ast.Call) -> Any:
+    """Return what a constructor is given: a number, a day, an hour, or names and values."""
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    given = [_plain(item) for item in node.args]
+    if name == "Decimal":
+        return float(given[0])
+    if name == "date":
+        return "{:04}-{:02}-{:02}".format(*given)
+    if name == "time":
+        return "{:02}:{:02}".format(*given[:2])
+    # `or_` is the Python spelling of the JSON key
+    return {word.arg.rstrip("_"): _plain(word.value) for word in node.keywords if word.arg}
 
 
 def _rows(provider: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -121,12 +121,14 @@ def _rows(provider: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         listed = model["prices"]
         if isinstance(listed, dict):
             listed = [{"prices": listed}]
-        for stated in listed:
-            yield from _tiers(row, "standard", stated)
+        yield from _dated(row, "standard", listed)
+        modes: dict[str, list[Mapping[str, Any]]] = {}
         for variant in model.get("price_variants") or []:
             words = [MODES.get(pair) for pair in variant["when"].items()]
             if len(words) == 1 and words[0]:
-                yield from _tiers(row, words[0], variant)
+                modes.setdefault(words[0], []).append(variant)
+        for mode, variants in modes.items():
+            yield from _dated(row, mode, variants)
 
 
 def _names(match: Mapping[str, Any]) -> Iterator[str]:
@@ -135,6 +137,19 @@ def _names(match: Mapping[str, Any]) -> Iterator[str]:
         yield str(match["equals"])
     for part in match.get("or") or []:
         yield from _names(part)
+
+
+def _dated(
+    row: Mapping[str, Any], mode: str, listed: Sequence[Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of dated prices; each ends, with its tiers, when the next one begins."""
+    starts = sorted((stated.get("constraint") or {}).get("start_date") or "" for stated in listed)
+    for stated in listed:
+        start = (stated.get("constraint") or {}).get("start_date") or ""
+        end = next((day for day in starts if day > start), "")
+        for made in _tiers(row, mode, stated):
+            # a window holds beside the dated prices
+            yield made if made["window"] else {**made, "effective_to": end}
 
 
 def _tiers(

@@ -138,7 +138,12 @@ def _prices(entries: Mapping[str, Mapping[str, Any]], facts: pd.DataFrame) -> pd
     parsed = [(key, PRICE.fullmatch(key)) for key in long["key"].unique()]
     words = pd.DataFrame(
         [
-            (key, COLUMN.get(found[1] + (found[2] or "")), 1e3 * float(found[3] or 0), MODES[found[4]])
+            (
+                key,
+                COLUMN.get(found[1] + (found[2] or "")),
+                1e3 * float(found[3] or 0),
+                MODES[found[4]],
+            )
             for key, found in parsed
             if found
         ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -34,12 +33,12 @@ if TYPE_CHECKING:
 
 ASK = "ask"
 SHOWN = 40  # rows of a table that are printed
-Into = Annotated[
+Folder = Annotated[
     Path | None,
     typer.Option(
-        "--into",
+        "--dir",
         metavar="DIR",
-        help="Folder of tables to write to; $COSTMODEL_PRICES or ./pricing if left out.",
+        help="Folder of tables to write to; else $COSTMODEL_PRICES, ./pricing.",
     ),
 ]
 
@@ -53,38 +52,11 @@ def with_question(words: Sequence[str]) -> list[str]:
     return out
 
 
-def folder_of(into: Path | None) -> Path:
-    """Return the folder of tables that a command may write to.
-
-    Raises:
-        DataError: If there is none; nothing is made unasked.
-    """
-    if into is not None:
-        try:
-            into.mkdir(exist_ok=True)
-        except OSError as error:
-            message = f"--into {into}: cannot be made ({error.strerror or error})"
-            raise DataError(message) from None
-        return into
-    named = os.environ.get("COSTMODEL_PRICES")
-    folder = Path(named) if named else Path("pricing")
-    if not folder.is_dir():
-        message = (
-            f"no folder of price tables at {folder}: `costmodel pricing init {folder}` copies the "
-            "shipped ones, and --into DIR names another folder"
-        )
-        raise DataError(message)
-    return folder
-
-
 def layers_with(folder: Path) -> list[Path]:
-    """Return the folders in force, with the one that is written to."""
-    from costmodel.prices.book import default_layers, shipped_dir
+    """Return the shipped tables and the folder laid over them."""
+    from costmodel.prices.book import shipped_dir
 
-    layers = [shipped_dir(), *default_layers()]
-    if folder.resolve() not in {layer.resolve() for layer in layers}:
-        layers.append(folder)
-    return layers
+    return [folder] if folder.resolve() == shipped_dir().resolve() else [shipped_dir(), folder]
 
 
 @pricing_app.command("import")
@@ -111,7 +83,7 @@ def pricing_import(
         bool, typer.Option("--download", help="Fetch the source; PATH may be another address.")
     ] = False,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the whole proposal.")] = None,
-    into: Into = None,
+    folder: Folder = None,
     on: On = None,
     as_of: Annotated[
         date | None,
@@ -127,12 +99,12 @@ def pricing_import(
     """Compare the price table of others with ours, and take over what is accepted of it."""
     from costmodel import costs
     from costmodel.prices import imports, sources
-    from costmodel.prices.book import PriceBook
+    from costmodel.prices.book import PriceBook, edited_folder
 
     if source not in sources.SOURCES:
         message = f"unknown source {source!r}{nearest(source, sources.SOURCES)}"
         raise DataError(message)
-    folder = folder_of(into)
+    folder = edited_folder(folder)
     day = on or costs.today()
     if download:
         with tempfile.TemporaryDirectory() as scratch:
@@ -158,28 +130,29 @@ def pricing_import(
         show(found, folder, left_out)
     if accept is not None:
         taken = chosen(found, accept)
-        made = imports.changes(taken, found, folder)
-        accepted(made, folder, quiet=json_)
+        accepted(taken, found, folder, quiet=json_)
 
 
-def accepted(made: Sequence[Any], folder: Path, *, quiet: bool) -> None:
+def accepted(taken: pd.DataFrame, found: Proposal, folder: Path, *, quiet: bool) -> None:
     """Write accepted rows, and say which."""
     from costmodel.prices import imports
     from costmodel.prices.writing import editing
 
-    if not made:
-        if not quiet:
-            terminal().print("Nothing was accepted; the tables stay as they are.")
-        return
     with editing(folder) as tables:
-        imports.apply(made, tables, layers_with(folder))
-    if not quiet:
-        console = terminal()
-        for change in made:
-            console.print(f"{change.file}: {change.said}")
-        console.print(
-            f"{len(made)} rows written to {folder}; `costmodel pricing check {folder}` reads them."
-        )
+        made = imports.changes(taken, found, folder)
+        if made:
+            imports.apply(made, tables, layers_with(folder))
+    if quiet:
+        return
+    console = terminal()
+    if not made:
+        console.print("Nothing was accepted; the tables stay as they are.")
+        return
+    for change in made:
+        console.print(f"{change.file}: {change.said}")
+    console.print(
+        f"{len(made)} rows written to {folder}; `costmodel pricing check {folder}` reads them."
+    )
 
 
 def chosen(found: Proposal, accept: str) -> pd.DataFrame:
@@ -352,8 +325,9 @@ def pricing_audit(
     strict: Annotated[  # noqa: FBT002
         bool, typer.Option("--strict", help="Exit with 2 if a difference has no cause.")
     ] = False,
-    into: Annotated[
-        Path | None, typer.Option("--in", metavar="DIR", help="A further folder with imported/.")
+    folder: Annotated[
+        Path | None,
+        typer.Option("--dir", metavar="DIR", help="A further folder of tables with imported/."),
     ] = None,
     on: On = None,
     json_: Json = False,  # noqa: FBT002
@@ -363,7 +337,7 @@ def pricing_audit(
     from costmodel.prices import audit as audits
     from costmodel.prices.book import PriceBook, default_layers, shipped_dir
 
-    layers = [shipped_dir(), *default_layers(), *([into] if into else [])]
+    layers = [shipped_dir(), *default_layers(), *([folder] if folder else [])]
     book = PriceBook.read(*layers, shipped=False)
     found = audits.audit(layers, book, on or costs.today())
     if csv is not None:

@@ -401,7 +401,7 @@ def _write(
     for path, new in rows.items():
         raw = edited.read(path)
         if not raw.rows:
-            raw = _with_columns_of_shipped(raw, path)
+            raw = with_columns_of_shipped(raw, path)
         changes[path] = raw.appended(new)
     edited.write(changes, check)
     lines = {}
@@ -422,7 +422,7 @@ def _written(raw: RawTable, row: Mapping[str, str]) -> dict[str, str]:
     return {c: plain_number(t) if c in numbers else t.strip(" ") for c, t in row.items()}
 
 
-def _with_columns_of_shipped(raw: RawTable, path: str) -> RawTable:
+def with_columns_of_shipped(raw: RawTable, path: str) -> RawTable:
     """Give a new file the order of columns that users know from the shipped ones."""
     shipped = sorted(shipped_dir().glob(raw.table.path)) if raw.table else []
     return RawTable(path, read_raw(shipped[0], path).header) if shipped else raw

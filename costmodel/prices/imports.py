@@ -15,6 +15,7 @@ import pandas as pd
 from costmodel.errors import DataError, PriceError, nearest
 from costmodel.prices.book import PriceBook, shipped_dir
 from costmodel.prices.catalog import Catalog
+from costmodel.prices.changes import with_columns_of_shipped
 from costmodel.prices.matching import LOOSE, causes, compared, curated, gone
 from costmodel.prices.sources import SOURCES, Reading
 from costmodel.prices.sources.frame import COLUMNS, KEYS, NUMBERS
@@ -45,7 +46,7 @@ def written(reading: Reading, on: date, as_of: str = "") -> tuple[str, int]:
             values = kept[column].to_numpy(float)
             stated = np.unique(values[np.isfinite(values)])
             known = {value: np.format_float_positional(value, trim="-") for value in stated}
-            cells[column] = pd.Series(values).map(known).fillna("").to_numpy()
+            cells[column] = [known.get(value, "") for value in values]
         else:
             cells[column] = kept[column].str.replace(r"[\r\n]+", " ", regex=True).to_numpy()
     table = pd.DataFrame(cells).assign(
@@ -285,7 +286,7 @@ def _change(rows: Sequence[Mapping[str, Any]], from_: Proposal, target: Path) ->
         "models": "models.csv",
     }[table]
     known = isinstance(row.get("our_folder"), str) and bool(row["our_folder"])
-    base = _base(Path(row["our_folder"]) / name, name, int(row["our_line"])) if known else {}
+    base = _base(Path(row["our_folder"]) / name, name, row) if known else {}
     cells = {**base, **_key_cells(row, base, from_), **values, **_tail(row, from_)}
     what = (
         f"{row['provider']}/{row.get('instance') or row['model']} {row.get('mode') or ''}".strip()
@@ -358,13 +359,15 @@ def _gpu(row: Mapping[str, Any], catalog: Catalog) -> str:
     raise PriceError(message)
 
 
-def _base(path: Path, name: str, line: int) -> dict[str, str]:
+def _base(path: Path, name: str, row: Mapping[str, Any]) -> dict[str, str]:
     """Return the cells of our row that a change starts from."""
-    table = read_raw(path, name)
-    if line not in table.lines:
+    table, line = read_raw(path, name), int(row["our_line"])
+    found = table.rows[table.lines.index(line)] if line in table.lines else {}
+    asked = {"model": row["model"], "instance": row["instance"]}
+    if not any(found.get(column) == cell for column, cell in asked.items() if cell):
         message = f"{path} line {line}: the table has changed meanwhile; import again"
         raise PriceError(message)
-    return dict(table.rows[table.lines.index(line)])
+    return dict(found)
 
 
 def _model(pair: tuple[str, str], row: Mapping[str, Any], from_: Proposal) -> Change:
@@ -395,6 +398,7 @@ def apply(made: Sequence[Change], tables: Editor, layers: Sequence[Path]) -> Non
     files: dict[str, RawTable] = {}
     for name in dict.fromkeys(change.file for change in made):
         table = tables.read(name)
+        table = table if table.rows else with_columns_of_shipped(table, name)
         mine = [change for change in made if change.file == name]
         table = table.replaced({change.line: change.cells for change in mine if change.line})
         files[name] = table.appended(change.cells for change in mine if not change.line)

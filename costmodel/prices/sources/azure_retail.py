@@ -91,6 +91,7 @@ def read(files: Sequence[File], on: str) -> pd.DataFrame:
     data = pd.DataFrame([item for file in files for item in _items(file) or []])
     if "type" in data:
         data = data[data["type"] == "Consumption"]
+    data = data[_public(data)]
     text = data["meterName"].str.lower().str.replace("data zone", "datazone")
     unit = data["unitOfMeasure"].map(UNITS)
     kept = unit.notna() & ~text.str.replace(r"[\s_-]+", " ", regex=True).str.contains(OTHER)
@@ -142,6 +143,13 @@ def _place(data: pd.DataFrame) -> pd.Series[int]:
         )
     rank = {name: len(PREFERRED) - k for k, name in enumerate(PREFERRED)}
     return data["armRegionName"].map(rank).fillna(0).astype(int)
+
+
+def _public(data: pd.DataFrame) -> pd.Series[bool]:
+    """Whether a meter holds outside of the clouds of governments, which have other prices."""
+    if "regions" in data:
+        return data["regions"].map(lambda found: not all(r.startswith("usgov") for r in found))
+    return ~data["armRegionName"].str.startswith("usgov")
 
 
 def _word(words: Sequence[str]) -> dict[str, object]:

@@ -82,7 +82,7 @@ def _cloud(file: File) -> pd.DataFrame:
 def _name(info: str) -> str:
     """Return the name of the GPU in a cell of GpuInfo, a Python dict written as text."""
     try:
-        gpus = ast.literal_eval(info)["Gpus"]
+        gpus = ast.literal_eval(info.replace(": null", ": None"))["Gpus"]
         return str(gpus[0]["Name"])
     except (ValueError, SyntaxError, KeyError, IndexError, TypeError, MemoryError, RecursionError):
         return ""

@@ -23,8 +23,8 @@ test: $(VENV)/.installed-dev | $(CHROMIUM) ## every check: style, types, imports
 	find notebooks -name '*.ipynb' -not -path '*/.*' -exec $(BIN)/nbstripout --verify {} +
 	$(BIN)/python -m pytest --nbmake tests costmodel notebooks
 
-soak: $(VENV)/.installed-dev ## the property tests with 100,000 examples each (hours)
-	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests -m hypothesis
+soak: $(VENV)/.installed-dev ## property tests with 100,000 examples each, 200 killed writers (hours)
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests -m "hypothesis or soak"
 
 bench: $(VENV)/.installed-bench ## time the hot paths, as ratios to pandas, numpy and genai-prices
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only

@@ -28,7 +28,10 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 import costmodel as cm
 from costmodel.errors import CostModelError
+from costmodel.prices import lints
 from costmodel.prices.book import shipped_dir
+from costmodel.prices.columns import columns_of
+from costmodel.prices.formatting import canonical
 from costmodel.prices.rows import Key
 from costmodel.prices.tables import TABLES, read_file
 
@@ -145,6 +148,8 @@ def test_an_edited_folder_of_tables_is_read_or_refused(
     try:
         (tables / name).write_bytes(data)
         book = refused(lambda: cm.PriceBook.read(tables, shipped=False))
+        if book is not None:
+            assert all(f.line > 1 for f in lints.lint([tables], date(2026, 11, 21)))
     finally:
         (tables / name).write_bytes(before)
     if book is None:
@@ -187,6 +192,26 @@ def test_any_bytes_at_all_are_read_as_a_table_or_refused(
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_bytes(data)
     refused(lambda: read_file(table_of(name), path, name.as_posix()))
+
+
+@cases(200)
+@given(changed=edited_file(shipped_dir(), SHIPPED))
+def test_an_edited_table_is_formatted_or_refused_and_reads_alike_by_columns(
+    tmp_path_factory: pytest.TempPathFactory, changed: tuple[Path, bytes]
+) -> None:
+    name, data = changed
+    path = tmp_path_factory.getbasetemp() / "formatted.csv"
+    path.write_bytes(data)
+    rows = refused(lambda: read_file(table_of(name), path, name.as_posix()))
+    columns = columns_of(table_of(name), path)
+    if columns is not None:
+        # what is read by columns is what the reader of rows reads
+        assert rows is not None
+        assert [row["line"] for row in rows] == columns["line"].tolist()
+    text = refused(lambda: canonical(path, name.as_posix()).text())
+    if text is not None:
+        path.write_text(text, "utf-8", newline="")
+        assert canonical(path, name.as_posix()).text() == text
 
 
 # scenarios

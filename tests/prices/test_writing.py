@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from costmodel.prices import writing
 from costmodel.prices.book import edited_folder
 from costmodel.prices.writing import editing, read_raw, reading, table_of
 
+STORM = Path(__file__).parent / "writing_storm.py"
 INFERENCE = "inference/example.csv"
 
 
@@ -188,3 +190,21 @@ def test_the_folder_to_change_is_never_that_of_an_installed_package(
 def test_every_file_of_tables_has_its_columns() -> None:
     assert table_of("inference/openai.csv") is table_of("inference/x.csv") is not None
     assert table_of("imported/openai.csv") is None
+
+
+@pytest.mark.soak
+def test_a_writer_that_is_killed_leaves_the_tables_whole_old_or_new(tmp_path: Path) -> None:
+    """At every step of the disk and at random moments, and nothing of two writers is lost."""
+    rounds = 200 if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else 10
+    run = subprocess.run(
+        [sys.executable, str(STORM), str(tmp_path), str(rounds)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    old, new, written, rows = map(int, run.stdout.split())
+    assert old > 5  # steps before the change holds, and after
+    assert new > 5
+    assert written > 0
+    assert rows == 2 * 20

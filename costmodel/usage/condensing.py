@@ -6,28 +6,26 @@ where a provider has prices by the hour. Sums are integers, so that their order 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from costmodel.errors import DataError
 from costmodel.prices.book import PriceBook
 from costmodel.usage.ledger import COLUMNS, NAMES, TOKENS, joined, rows_of
+from costmodel.usage.ledger import words as words_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Ints = npt.NDArray[np.int64]
-
-DAY = 86_400  # seconds
 HALF_HOUR = 30
-SPARSE = 1 << 20  # codes up to which a table of all of them is kept
-WIDE = 1 << 40  # codes beyond which they are numbered anew
+SPARSE = 1 << 20  # combinations up to which a sum of each is kept
+WIDEST = 1 << 62
 EXACT = 2.0**53
 LOW = (1 << 32) - 1
+SLOTS = np.concatenate([[-1], np.arange(0, 24 * 60, HALF_HOUR)]).astype(np.int16)
 WORDS = (*NAMES, "meter", "kind", "money", "currency")
 
 
@@ -52,7 +50,7 @@ def grain_of(book: PriceBook) -> Grain:
 
 
 def condensed(columns: Mapping[str, Any], count: int, grain: Grain) -> pd.DataFrame:
-    """Sum rows of a ledger that cost alike.
+    """Sum rows of a ledger that cost alike; `row` becomes 0, as of no single record.
 
     Args:
         columns: Columns of the ledger, one value for all rows or one for each.
@@ -63,43 +61,69 @@ def condensed(columns: Mapping[str, Any], count: int, grain: Grain) -> pd.DataFr
 
     if not count:
         return rows_of({}, 0)
-    codes, size = np.zeros(count, np.int64), 1
-    given: dict[str, Any] = dict(columns)
-    given["request_tokens"] = _tiers(given.get("request_tokens", 0), grain)
-    given["minute"] = _slots(given, count, grain)
-    keys: dict[str, Any] = {}
-    for name in ("day", "minute", "request_tokens", *WORDS):
-        values = given.get(name, COLUMNS[name][1])
-        if not np.ndim(values):
-            continue
-        values, code, levels = _coded(name, values)
-        keys[name] = values
-        if levels == 1:
-            continue
-        if size * levels > WIDE:
-            codes, found = pd.factorize(codes)
-            codes, size = codes.astype(np.int64, copy=False), len(found)
-        codes = codes * levels + code if size > 1 else code.astype(np.int64)
-        size *= levels
-    for name in ("requests", "quantity"):
-        values = given.get(name, np.nan)
-        if np.ndim(values) and values.dtype.kind == "f":
-            unknown = np.isnan(values)
-            if unknown.any():
-                codes, size = codes * 2 + unknown, size * 2
-    number, record = numbered(codes, size)
-    made = {name: _taken(values, record) for name, values in keys.items()}
+    given: dict[str, Any] = dict(columns) | {"row": 0}
+    keys = list(_keys(given, count, grain))
+    codes, size, sizes = np.zeros(count, np.int64), 1, []
+    for _, code, levels in keys:
+        sizes.append(len(levels))
+        codes = codes * sizes[-1] + code if size > 1 else code.astype(np.int64)
+        size *= sizes[-1]
+        if size > WIDEST:
+            message = "too many projects, users and tags to sum: leave some columns out"
+            raise DataError(message)
+    if size <= SPARSE:
+        each = np.bincount(codes, minlength=size)
+        used = np.flatnonzero(each)
+        each = each[used]
+        sums = lambda values: np.bincount(codes, values, minlength=size)[used]  # noqa: E731
+    else:
+        number, used = pd.factorize(codes)
+        each = np.bincount(number)
+        sums = lambda values: np.bincount(number, values)  # noqa: E731
+    places = np.unravel_index(used, sizes) if sizes else ()
+    made: dict[str, Any] = {name: COLUMNS[name][1] for name in ("minute", "request_tokens")}
     made |= {name: given[name] for name in COLUMNS if name in given and not np.ndim(given[name])}
-    rows = given.get("row", 0)
-    made["row"] = rows[record] if np.ndim(rows) else rows
+    made |= {
+        name: levels.take(at) if isinstance(levels, pd.Categorical) else levels[at]
+        for (name, _, levels), at in zip(keys, places, strict=True)
+    }
     for name in (*TOKENS, "requests", "quantity", "amount"):
         values = given.get(name, COLUMNS[name][1])
+        made[name] = _sums(name, values, sums) if np.ndim(values) else values * each
+    return rows_of(made, len(used))
+
+
+def _keys(given: Mapping[str, Any], count: int, grain: Grain) -> Iterator[tuple[str, Any, Any]]:
+    """Yield what rows are told apart by: column, a small number of each row, what it stands for."""
+    import pandas as pd
+
+    days = given["day"].view(np.int64)
+    low = int(days.min())
+    yield "day", days - low, (low + np.arange(int(days.max()) - low + 1)).view(given["day"].dtype)
+    slot = _slots(given, count, grain)
+    if slot is not None:
+        yield "minute", slot + 1, SLOTS
+    tokens = given.get("request_tokens", 0)
+    if np.ndim(tokens):
+        top = tokens.max()
+        crossed = [int(tier) for tier in grain.tiers if tier < top]
+        tier = np.zeros(count, np.int8)
+        for threshold in crossed:
+            tier += tokens > threshold
+        # just above the threshold, 0 below all
+        yield "request_tokens", tier, np.array([0, *(t + 1 for t in crossed)], np.int64)
+    for name in WORDS:
+        values = given.get(name, COLUMNS[name][1])
         if np.ndim(values):
-            made[name] = _sums(name, values, number, record.size)
-        else:
-            each = np.bincount(number, minlength=record.size)
-            made[name] = values * each if values == values else values  # noqa: PLR0124
-    return rows_of(made, record.size)
+            words = values if isinstance(values, pd.Categorical) else pd.Categorical(values)
+            each = pd.Categorical.from_codes(np.arange(len(words.categories)), dtype=words.dtype)
+            yield name, words.codes, each
+    for name in ("requests", "quantity"):
+        values = given.get(name, np.nan)
+        if np.ndim(values):
+            unknown = np.isnan(values)
+            if unknown.any():
+                yield "", unknown, np.zeros(2)
 
 
 def summed(frame: pd.DataFrame, grain: Grain) -> pd.DataFrame:
@@ -117,86 +141,28 @@ def summed(frame: pd.DataFrame, grain: Grain) -> pd.DataFrame:
     return joined([whole.loc[order]])
 
 
-def _coded(name: str, values: Any) -> tuple[Any, Any, int]:
-    """Return a column, small numbers for what it holds, and how many there are."""
-    import pandas as pd
-
-    if name in WORDS:
-        words = values if isinstance(values, pd.Categorical) else pd.Categorical(values)
-        return words, words.codes, max(len(words.categories), 1)
-    whole = values.view(np.int64) // DAY if name == "day" else values
-    low = int(whole.min())
-    levels = int(whole.max()) - low + 1
-    if levels <= SPARSE:
-        return values, whole - low, levels
-    code, found = pd.factorize(whole)
-    return values, code, len(found)
-
-
-def numbered(codes: Ints, size: int) -> tuple[Ints, Ints]:
-    """Number distinct codes below `size`: the number of each row, a row of each number."""
-    import pandas as pd
-
-    if size <= SPARSE:
-        record = np.full(size, -1, np.int64)
-        # from the end, so that the first row of each code stays
-        record[codes[::-1]] = np.arange(codes.size - 1, -1, -1)
-        used = np.flatnonzero(record >= 0)
-        number = np.empty(size, np.int64)
-        number[used] = np.arange(used.size)
-        return number[codes], record[used]
-    found, used = pd.factorize(codes)
-    record = np.empty(len(used), np.int64)
-    record[found[::-1]] = np.arange(codes.size - 1, -1, -1)
-    return found.astype(np.int64, copy=False), record
-
-
-def _taken(values: Any, record: Ints) -> Any:
-    taken = values.take(record) if hasattr(values, "take") else values[record]
-    return taken.remove_unused_categories() if hasattr(taken, "categories") else taken
-
-
-def _tiers(tokens: Any, grain: Grain) -> Any:
-    """Return one number of tokens for each tier: just above its threshold, 0 below all."""
-    top = tokens.max() if np.ndim(tokens) and tokens.size else tokens
-    crossed = [tier for tier in grain.tiers if tier < top]
-    if not crossed:
-        return 0
-    found = np.zeros(np.shape(tokens), np.int64)
-    for tier in crossed:
-        np.putmask(found, tokens > tier, int(tier) + 1)
-    return found if np.ndim(tokens) else int(found)
-
-
 def _slots(columns: Mapping[str, Any], count: int, grain: Grain) -> Any:
-    """Return the half hour of the day where prices depend on it, -1 elsewhere."""
+    """Return the half hour of the day where prices depend on it, -1 elsewhere; None = nowhere."""
     import pandas as pd
 
     minute = columns.get("minute", -1)
     if not grain.windows or not np.ndim(minute):
-        return -1 if not grain.windows else minute
-    provider = columns.get("provider", "")
-    if not np.ndim(provider):
-        inside = np.full(count, str(provider) in grain.windows)
-    else:
-        words = pd.Categorical(provider)
-        known = np.array([str(word) in grain.windows for word in words.categories], bool)
-        if not known.any():
-            return -1
-        inside = known[words.codes]
-    half = minute // HALF_HOUR * HALF_HOUR
-    return np.where(inside & (minute >= 0), half, -1).astype(np.int16)
+        return None
+    words = pd.Categorical(words_of(columns.get("provider", ""), count))
+    known = np.array([str(word) in grain.windows for word in words.categories], bool)
+    if not known.any():
+        return None
+    return np.where(known[words.codes] & (minute >= 0), minute // HALF_HOUR, -1)
 
 
-def _sums(name: str, values: Any, number: Ints, size: int) -> Any:
-    """Add up values by number; integers exactly."""
+def _sums(name: str, values: Any, sums: Callable[[Any], Any]) -> Any:
+    """Add up values; integers exactly."""
     if values.dtype.kind == "f":
-        return np.bincount(number, values, minlength=size)
-    top = float(np.abs(values).max()) if values.size else 0.0
+        return sums(values)
+    top = max(float(values.max()), -float(values.min()))
     if top * values.size < EXACT:
-        return np.bincount(number, values, minlength=size).astype(np.int64)
-    low = np.bincount(number, values & LOW, minlength=size).astype(np.int64)
-    high = np.bincount(number, values >> 32, minlength=size)
+        return sums(values).astype(np.int64)
+    low, high = sums(values & LOW).astype(np.int64), sums(values >> 32)
     if (np.abs(high) >= 2.0**30).any():
         message = f"{name}: rows of one day, model and project add up to more than 9.2 million"
         raise DataError(message)

@@ -15,7 +15,7 @@ import numpy as np
 from costmodel.prices.meters import TOKEN_COLUMNS
 from costmodel.usage.ledger import TOKENS
 from costmodel.usage.matching import model_names
-from costmodel.usage.pricing import token_amounts, token_pico
+from costmodel.usage.pricing import token_amounts, token_table
 from costmodel.usage.summary import Summary, exact
 
 if TYPE_CHECKING:
@@ -78,12 +78,12 @@ def focus_rows(summary: Summary) -> pd.DataFrame:
     parts = []
     rows = frame["price_row"].to_numpy()
     amounts = token_amounts({name: frame[name].to_numpy() for name in TOKENS})
-    unit = token_pico(book, rows)
+    table, _ = token_table(book)
     for meter in TOKEN_COLUMNS.values():
         if meter not in amounts:
             continue
         at = np.flatnonzero(amounts[meter] > 0)
-        tokens, pico = amounts[meter][at], unit[meter][0][at]
+        tokens, pico = amounts[meter][at], table[meter][rows[at]]
         cost = tokens * pico
         carried = np.where(bill[at] & ~matched[at], 0, cost)
         part = _common(frame.iloc[at], names[at])

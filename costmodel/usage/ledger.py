@@ -4,7 +4,8 @@ The frame of a ledger has these columns, always all of them, in this order:
 
 day: UTC day of the request, or first day of the period. (datetime64[s], midnight)
 minute: Minute of the day of a request, UTC; -1 where only the day is known. [min]
-file, row: Export, and number of the record in it (1 = the first below the header).
+file, row: Export, and number of the record in it (1 = the first below the header; 0 = a sum
+    of several).
 layout: What the export was recognised as, e.g. `openai usage`.
 provider, model, mode, region: As in the price tables where they know the name, else as in the
     export; blank = not said (mode: `standard`).
@@ -35,6 +36,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,21 +118,36 @@ class Ledger:
         return sum(export.records for export in self.exports)
 
 
+@lru_cache(maxsize=512)
+def _alone(word: str) -> Any:
+    """Return the categories of a column that holds one word throughout."""
+    import pandas as pd
+
+    return pd.CategoricalDtype([word])
+
+
 def words(values: Any, count: int) -> Any:
     """Return a column of words as categories; missing ones are blank."""
     import pandas as pd
 
     if not np.ndim(values):
-        return pd.Categorical.from_codes(np.zeros(count, np.int8), pd.Index([str(values)]))
-    if not isinstance(getattr(values, "dtype", None), pd.CategoricalDtype):
-        codes, levels = pd.factorize(np.asarray(values, object))
-        values = pd.Categorical.from_codes(codes, pd.Index([str(level) for level in levels]))
-    values = pd.Categorical(values)
-    if (values.codes < 0).any():
-        if "" not in values.categories:
-            values = values.add_categories([""])
-        values = values.fillna("")
-    return values
+        return pd.Categorical.from_codes(np.zeros(count, np.int8), dtype=_alone(str(values)))
+    found = getattr(values, "array", values)
+    if not isinstance(found, pd.Categorical):
+        plain = values if isinstance(values, pd.Series) else np.asarray(values, object)
+        codes, levels = pd.factorize(plain)
+        found = pd.Categorical.from_codes(codes, pd.Index([str(level) for level in levels]))
+    if found.codes.size and found.codes.min() < 0:
+        if "" not in found.categories:
+            found = found.add_categories([""])
+        found = found.fillna("")
+    return found
+
+
+def holds(column: Any, *wanted: str) -> Any:
+    """Tell in which rows a column of categories holds one of some words."""
+    known = np.array([str(word) in wanted for word in column.cat.categories], bool)
+    return known[column.cat.codes.to_numpy()]
 
 
 def rows_of(columns: Mapping[str, Any], count: int) -> pd.DataFrame:

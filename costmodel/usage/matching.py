@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from costmodel.errors import PriceError
 from costmodel.prices.book import PriceBook
-from costmodel.usage.ledger import PICO
+from costmodel.usage.ledger import PICO, holds
 from costmodel.usage.pricing import Priced, dollars, total
 
 if TYPE_CHECKING:
@@ -81,12 +81,11 @@ def matched(priced: Priced) -> Matching:
 
     frame = priced.frame
     models = model_names(frame, priced.book) if len(frame) else np.zeros(0, object)
-    kinds = np.asarray(frame["kind"], object)
     provider = np.asarray(frame["provider"], object)
-    services = frame["provider"].astype(str).str.contains("(", regex=False).to_numpy(bool)
-    other = ~np.isin(kinds, ("usage", "charge")) | services
+    services = [str(word) for word in frame["provider"].cat.categories if "(" in str(word)]
+    other = ~holds(frame["kind"], "usage", "charge") | holds(frame["provider"], *services)
     stated = frame["stated"].to_numpy()
-    usage = ~other & (kinds == "usage") & (frame["meter"] != "money").to_numpy()
+    usage = ~other & holds(frame["kind"], "usage") & ~holds(frame["meter"], "money")
     work = pd.DataFrame(
         {
             "provider": provider,
@@ -195,9 +194,8 @@ def _moved(
         day = frame["day"].iloc[at]
         later = (day - group.day) / ONE_DAY
         row = frame.iloc[at]
-        what = f"{row['file']} record {row['row']} ({models[at]} of {day.date()}, " + (
-            f"${dollars(abs(gap)):,.6f})"
-        )
+        record = f" record {row['row']}" if row["row"] else ""
+        what = f"{row['file']}{record} ({models[at]} of {day.date()}, ${dollars(abs(gap)):,.6f})"
         if gap > 0 and abs(later) == 1:
             when = "a day early" if later > 0 else "a day late"
             return f"{what} billed {when} would explain it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,12 +15,13 @@ from costmodel.errors import DataError, PriceError, nearest
 from costmodel.prices.book import PriceBook
 from costmodel.prices.meters import METERS, TOKEN_COLUMNS
 from costmodel.prices.rows import METER_INDEX, Key
-from costmodel.usage.ledger import PICO, TOKENS, Ledger
+from costmodel.usage.ledger import PICO, TOKENS, Ledger, holds
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 PER_TOKEN = 1e6  # US$ per Mtok -> 10^-12 US$ per token
 NOON = 720  # minute that stands for a whole day, as in the price book
@@ -81,33 +83,54 @@ def dollars(pico: int) -> float:
     return pico / PICO
 
 
-def _product(amount: Ints, pico: Ints, what: str) -> Ints:
-    """Multiply without leaving the range of integers."""
-    if amount.size and np.max(np.abs(amount.astype(float) * pico)) >= LIMIT:
+def product(amount: Ints, pico: Ints, what: str) -> Ints:
+    """Multiply without leaving the range of integers.
+
+    Raises:
+        DataError: If a row would.
+    """
+    if not amount.size:
+        return amount
+    most = max(float(amount.max()), -float(amount.min())) * float(pico.max())
+    if most >= LIMIT and np.max(np.abs(amount.astype(float) * pico)) >= LIMIT:
         message = f"{what}: a row costs more than 9.2 million US$; split it"
         raise DataError(message)
     return amount * pico
 
 
-def token_pico(book: PriceBook, rows: Ints) -> dict[str, tuple[Ints, npt.NDArray[np.bool_]]]:
-    """Return what a token costs under price rows, by meter, and where that is no price of its own.
+@lru_cache(maxsize=4)
+def token_table(book: PriceBook) -> tuple[dict[str, Ints], dict[str, Bools]]:
+    """Return what a token costs under each price row, by meter, and where it has a price.
+
+    A cached or written token without a price of its own costs what plain input does. The last
+    entry, which -1 finds, costs nothing and has no price.
+
+    Returns:
+        10^-12 US$ per token, and whether there is a price; shape (rows + 1,) each.
+    """
+    pico, known = {}, {}
+    plain = book.usd[:, METER_INDEX[FRESH]]
+    for meter in TOKEN_COLUMNS.values():
+        usd = book.usd[:, METER_INDEX[meter]]
+        usd = np.where(np.isnan(usd), plain, usd) if meter in AS_INPUT else usd
+        usd = np.append(usd, np.nan)
+        known[meter] = ~np.isnan(usd)
+        pico[meter] = np.rint(np.where(known[meter], usd, 0.0) * PER_TOKEN).astype(np.int64)
+    return pico, known
+
+
+def token_pico(book: PriceBook, rows: Ints) -> dict[str, tuple[Ints, Bools]]:
+    """Return what a token costs under price rows, by meter, and whether it has a price.
 
     Args:
         book: The prices.
         rows: Places in `book.rows`; -1 costs nothing.
 
     Returns:
-        Meter -> 10^-12 US$ per token, and whether it has a price. A cached or written token
-        without a price of its own costs what plain input does.
+        Meter -> 10^-12 US$ per token, and whether there is a price; see `token_table`.
     """
-    made = {}
-    plain = book.unit_prices(rows, FRESH)
-    for meter in TOKEN_COLUMNS.values():
-        usd = book.unit_prices(rows, meter)
-        usd = np.where(np.isnan(usd), plain, usd) if meter in AS_INPUT else usd
-        known = ~np.isnan(usd) & (rows >= 0)
-        made[meter] = np.rint(np.where(known, usd, 0.0) * PER_TOKEN).astype(np.int64), known
-    return made
+    pico, known = token_table(book)
+    return {meter: (pico[meter][rows], known[meter][rows]) for meter in pico}
 
 
 def token_amounts(columns: Mapping[str, Any]) -> dict[str, Ints]:
@@ -119,7 +142,7 @@ def token_amounts(columns: Mapping[str, Any]) -> dict[str, Ints]:
 
 def price_rows(frame: pd.DataFrame, book: PriceBook) -> Ints:
     """Return the price row of each row of tokens, -1 where there is none or nothing to price."""
-    tokens = np.asarray(frame["meter"] == "tokens")
+    tokens = holds(frame["meter"], "tokens")
     found = np.full(len(frame), -1, np.int64)
     part = frame if tokens.all() else frame.loc[tokens]
     if len(part):
@@ -133,7 +156,7 @@ def price_columns(part: pd.DataFrame) -> dict[str, Any]:
     minute = np.where(minute < 0, NOON, minute)
     return {
         **{name: part[name] for name in ("provider", "model", "mode", "region")},
-        "on": part["day"] + minute.astype("timedelta64[m]"),
+        "on": part["day"].to_numpy() + minute.astype("timedelta64[m]"),
         "input_tokens": part["request_tokens"].to_numpy(),
     }
 
@@ -173,7 +196,7 @@ def usd_of(frame: pd.DataFrame, book: PriceBook) -> tuple[Ints, list[str]]:
             which[days[mine] >= begin] = k
         parts = np.array([round(row["usd_per_unit"] * RATE) for row in rates], np.int64)[which]
         high, low = np.divmod(amount[mine], RATE)
-        usd[mine] = _product(high, parts, name) + (low * parts + RATE // 2) // RATE
+        usd[mine] = product(high, parts, name) + (low * parts + RATE // 2) // RATE
         notes += [
             f"{name} at {rates[k]['usd_per_unit']:g} US$, {rates[k]['file']} line "
             f"{rates[k]['line']}, of {rates[k]['effective_from']}"
@@ -202,17 +225,18 @@ def price(ledger: Ledger, book: PriceBook, *, basis: str = "billed") -> Priced:
         raise DataError(message)
     frame = ledger.frame
     rows = price_rows(frame, book)
-    unit = token_pico(book, rows)
+    table, priced_at = token_table(book)
     amounts = token_amounts({name: frame[name].to_numpy() for name in TOKENS})
     cost = np.zeros(len(frame), np.int64)
-    missing: dict[str, npt.NDArray[np.bool_]] = {}
+    missing: dict[str, Bools] = {}
     notes: list[str] = []
     for meter, amount in amounts.items():
-        pico, known = unit[meter]
-        cost += _product(amount, pico, "the ledger")
-        gap = (amount > 0) & ~known & (rows >= 0)
-        if gap.any():
-            missing[meter] = gap
+        if not amount.any():
+            continue
+        cost += product(amount, table[meter][rows], "the ledger")
+        gap = (rows >= 0) & ~priced_at[meter][rows]
+        if gap.any() and (amount[gap] > 0).any():
+            missing[meter] = gap & (amount > 0)
         if meter in AS_INPUT:
             used = np.unique(rows[(amount > 0) & (rows >= 0)])
             own = np.isnan(book.usd[used, METER_INDEX[meter]])
@@ -238,26 +262,33 @@ def price(ledger: Ledger, book: PriceBook, *, basis: str = "billed") -> Priced:
     )
 
 
-def _chosen(frame: pd.DataFrame, basis: str) -> tuple[npt.NDArray[np.bool_], list[str]]:
+def _chosen(frame: pd.DataFrame, basis: str) -> tuple[Bools, list[str]]:
     """Tell which rows state money that counts: one kind of each export."""
     notes: list[str] = []
-    money, files = np.asarray(frame["money"], object), np.asarray(frame["file"], object)
-    chosen = money == basis
-    for file in frame.loc[money != "", "file"].unique():
-        mine = files == file
-        if (money[mine] == "computed").any() or (money[mine] == basis).any():
-            continue
-        # an export that states one kind only
-        chosen |= mine & (money != "")
-    computed = money == "computed"
-    if computed.any():
-        providers = np.asarray(frame["provider"], object)
-        with_bill = np.isin(providers, np.unique(providers[chosen & ~computed].astype(str)))
+    words, files, providers = (frame[name].cat for name in ("money", "file", "provider"))
+    money, of = words.codes.to_numpy(), files.codes.to_numpy().astype(np.int64)
+    kinds = [str(word) for word in words.categories]
+    if kinds == [""]:
+        return np.zeros(len(frame), bool), notes
+    # which kinds of money each export states
+    states = np.zeros((len(files.categories), len(kinds)), bool)
+    states[of, money] = True
+    takes = states & np.array([kind == basis for kind in kinds])
+    alone = ~takes.any(axis=1) & ~(states & np.array([k == "computed" for k in kinds])).any(axis=1)
+    # an export that states one kind only
+    takes[alone] = states[alone] & np.array([kind != "" for kind in kinds])
+    chosen: Bools = takes[of, money]
+    if "computed" in kinds:
+        computed = money == kinds.index("computed")
+        who = providers.codes.to_numpy()
+        billed = np.unique(who[chosen & ~computed])
+        with_bill = np.isin(who, billed)
         chosen |= computed & ~with_bill
         tools = " and ".join(sorted(set(frame.loc[computed, "layout"].astype(str))))
         notes.append(f"money of {tools} is what the tool worked out, not a bill")
-        if (computed & with_bill).any():
-            names = ", ".join(sorted(set(providers[computed & with_bill].astype(str))))
+        left = np.unique(who[computed & with_bill])
+        if left.size:
+            names = ", ".join(sorted(str(providers.categories[k]) for k in left))
             notes.append(f"it is left out for {names}, whose bill is here")
     return chosen, notes
 
@@ -265,7 +296,7 @@ def _chosen(frame: pd.DataFrame, basis: str) -> tuple[npt.NDArray[np.bool_], lis
 def _other_meters(frame: pd.DataFrame, book: PriceBook, rows: Ints, cost: Ints) -> None:
     """Price hours and training, one look-up for each thing and day."""
     names = ["provider", "model", "mode", "region", "meter", "day"]
-    mine = np.asarray(frame["meter"].isin(list(TABLE_OF)) & frame["quantity"].notna())
+    mine = holds(frame["meter"], *TABLE_OF) & ~np.isnan(frame["quantity"].to_numpy())
     if not mine.any():
         return
     part = frame.loc[mine, [*names, "quantity"]]
@@ -285,15 +316,13 @@ def _other_meters(frame: pd.DataFrame, book: PriceBook, rows: Ints, cost: Ints) 
     cost[mine] = np.rint(money).astype(np.int64)
 
 
-def _unpriced(
-    priced: pd.DataFrame, book: PriceBook, missing: Mapping[str, npt.NDArray[np.bool_]]
-) -> pd.DataFrame:
+def _unpriced(priced: pd.DataFrame, book: PriceBook, missing: Mapping[str, Bools]) -> pd.DataFrame:
     """List what has no price, and why."""
     import pandas as pd
 
     names = ["provider", "model", "mode", "region", "meter"]
     columns = [*names, "why", "rows", "requests", "tokens", "quantity", "billed_pico"]
-    usage = np.asarray((priced["kind"] == "usage") & (priced["meter"] != "money"))
+    usage = holds(priced["kind"], "usage") & ~holds(priced["meter"], "money")
     without = usage & (priced["price_row"].to_numpy() < 0)
     if not without.any():
         return pd.DataFrame(columns=columns)

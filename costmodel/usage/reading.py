@@ -170,7 +170,7 @@ def read_part(path: str, grain: Grain | None = None, skip: Any = None) -> Part:
                 if not count:
                     continue
                 rows += count
-                if grain is not None and rows > KEPT:
+                if grain is not None and max(rows, progress.total) > KEPT:
                     if kept:
                         sums += [summed(frame, grain) for frame in kept]
                         kept = []

@@ -21,7 +21,7 @@ from costmodel.usage.layouts.base import PRIVATE, Layout
 if TYPE_CHECKING:
     import pandas as pd
 
-ROWS = 1 << 17  # records of a batch of a table
+ROWS = 1 << 18  # records of a batch of a table
 OBJECTS = 1 << 14  # records of a batch of JSON
 SNIFFED = 1 << 16  # bytes from which a file is told
 SEEN = 200  # records of JSON whose keys are looked at
@@ -52,9 +52,11 @@ class Progress(files.Progress):
 
     Attributes:
         more: Whether the file is a page of an API that others follow.
+        total: Records of the file, 0 where that is not known before they are read.
     """
 
     more: bool = False
+    total: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -426,6 +428,7 @@ def _columns(source: Source, wanted: Mapping[str, str], progress: Progress) -> I
 
     with _parquet(source) as table:
         names = {n: c for n, c in _leaves(table).items() if n.lower() in wanted}
+        progress.total = table.metadata.num_rows
         words = [
             c
             for n, c in names.items()

@@ -16,7 +16,7 @@ from costmodel.errors import DataError, PriceError, nearest
 from costmodel.prices.book import PriceBook, shipped_dir
 from costmodel.prices.catalog import Catalog
 from costmodel.prices.changes import with_columns_of_shipped
-from costmodel.prices.matching import LOOSE, causes, compared, curated, gone
+from costmodel.prices.matching import LOOSE, Known, causes, compared, curated, gone, squeezed
 from costmodel.prices.sources import SOURCES, Reading
 from costmodel.prices.sources.frame import COLUMNS, KEYS, NUMBERS
 from costmodel.prices.specs import Specs
@@ -117,15 +117,25 @@ class Proposal:
         return mine[~mine.index.isin(self.proposed.index)]
 
 
-def known_causes(book: PriceBook) -> dict[tuple[str, str, str], tuple[str, str]]:
-    """Return (source, provider, model) -> (`cause: explanation`, who is right)."""
-    return {
-        (row["voice"], row["provider"], row["model"]): (
-            f"{row['cause']}: {row['explanation']}",
-            row["right"],
-        )
-        for row in Specs.of(book).rows("disagreements")
-    }
+def known_causes(book: PriceBook) -> dict[tuple[str, str, str], Known]:
+    """Return (source, provider, model) -> why it differs, of `disagreements.csv`.
+
+    Raises:
+        PriceError: If a row names figures that are none.
+    """
+    known = {}
+    for row in Specs.of(book).rows("disagreements"):
+        try:
+            theirs = tuple(map(float, filter(None, row["theirs"].split("|"))))
+        except ValueError:
+            message = (
+                f"{row['file']} line {row['line']}: theirs must be numbers with | between, "
+                f"got {row['theirs']!r}"
+            )
+            raise PriceError(message) from None
+        text = f"{row['cause']}: {row['explanation']}"
+        known[row["voice"], row["provider"], row["model"]] = Known(text, row["right"], theirs)
+    return known
 
 
 def proposal(
@@ -152,13 +162,15 @@ def proposal(
     catalog = book.catalog
     found = compared(frame, ours, catalog, on, loose=name in LOOSE).assign(origin=name)
     known = known_causes(book)
-    found["cause"] = causes(
-        found, ours, catalog, {key: text for key, (text, _) in known.items()}, on
-    )
+    found["cause"] = causes(found, ours, catalog, known, on)
     # what research found to be their mistake is no proposal of ours
-    wrong = {text for text, right in known.values() if right != name}
+    wrong = {each.text for each in known.values() if each.right != name}
     is_wrong = found["cause"].isin(wrong) & (found["doubt"] == "")
     found["doubt"] = found["doubt"].mask(is_wrong, "known: " + found["cause"])
+    other = (found["table"] == "models") & (found["status"] != "new")
+    other &= found["spelt"].map(squeezed) != found["model"].map(squeezed)
+    said = "the end of another name of it, " + found["spelt"]
+    found["doubt"] = found["doubt"].mask(other & (found["doubt"] == ""), said)
     seen = found["our_verified_on"].astype(str)
     later = found["status"].isin(("changed", "filled")) & (seen > as_of) & (found["doubt"] == "")
     if as_of:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -252,10 +253,26 @@ def gone(frame: Frame, book: Frame, catalog: Catalog, on: date, name: str) -> Fr
         ]
         mine = in_force(mine, KEYS[table], on.isoformat())
         other = theirs[theirs["table"] == table]
+        if other.empty:
+            continue
         there = pd.MultiIndex.from_frame(other[["provider", item]])
         held = pd.MultiIndex.from_frame(mine[["provider", item]])
-        parts.append(mine[~held.isin(there)])
-    return pd.concat(parts, ignore_index=True)
+        begun = _beginnings(other)
+        begins = [
+            str(row[1]).startswith(begun.get(row[0], ()))
+            for row in mine[["provider", item]].itertuples(index=False, name=None)
+        ]
+        parts.append(mine[~held.isin(there) & ~np.array(begins, bool)])
+    return pd.concat(parts, ignore_index=True) if parts else book.iloc[:0]
+
+
+def _beginnings(theirs: Frame) -> dict[str, tuple[str, ...]]:
+    """Return by provider how the names begin that a source answers as one model."""
+    found: dict[str, list[str]] = {}
+    for provider, names in theirs[["provider", "names"]].drop_duplicates().to_numpy():
+        stars = [word[:-1] for word in str(names).split("|") if word.endswith("*")]
+        found.setdefault(provider, []).extend(stars)
+    return {provider: tuple(words) for provider, words in found.items()}
 
 
 def earlier(found: Frame, book: Frame) -> pd.Series[Any]:
@@ -307,8 +324,43 @@ def earlier(found: Frame, book: Frame) -> pd.Series[Any]:
     return said
 
 
+@dataclass(frozen=True)
+class Known:
+    """Why a source differs, as research found it.
+
+    Attributes:
+        text: Cause and explanation.
+        right: Whose figure our tables hold.
+        theirs: The figures of the source that this explains; none = all.
+    """
+
+    text: str
+    right: str
+    theirs: tuple[float, ...] = ()
+
+    def explains(self, value: Any) -> bool:
+        """Whether a figure is one of those that were looked into."""
+        if not self.theirs:
+            return True
+        number = pd.to_numeric(value, errors="coerce")
+        return bool(np.isclose(number, self.theirs, rtol=TOLERANCE, atol=0).any())
+
+
+def _researched(found: Frame, known: Mapping[tuple[str, str, str], Known]) -> pd.Series[Any]:
+    said = []
+    cells = found[["origin", "provider", "spelt", "model", "new"]]
+    for origin, provider, spelt, model, value in cells.itertuples(index=False, name=None):
+        entry = known.get((origin, provider, spelt)) or known.get((origin, provider, model))
+        said.append(entry.text if entry and entry.explains(value) else "")
+    return pd.Series(said, index=found.index, dtype=object)
+
+
 def causes(
-    found: Frame, book: Frame, catalog: Catalog, known: Mapping[tuple[str, str, str], str], on: date
+    found: Frame,
+    book: Frame,
+    catalog: Catalog,
+    known: Mapping[tuple[str, str, str], Known],
+    on: date,
 ) -> pd.Series[Any]:
     """Say why each difference may be: what is known, else what the figures tell.
 
@@ -316,20 +368,11 @@ def causes(
         found: `compared(...)`; column `origin` names the source.
         book: `curated(...)`.
         catalog: Ends of models.
-        known: (source, provider, model) -> cause and explanation, of `disagreements.csv`.
+        known: (source, provider, model) -> what `disagreements.csv` says.
         on: Day.
     """
     today = on.isoformat()
-    research = pd.Series(
-        [
-            known.get((origin, provider, spelt)) or known.get((origin, provider, model)) or ""
-            for origin, provider, spelt, model in zip(
-                found["origin"], found["provider"], found["spelt"], found["model"], strict=True
-            )
-        ],
-        index=found.index,
-        dtype=object,
-    )
+    research = _researched(found, known)
     if not len(found):
         return research
     numeric = pd.to_numeric(found["new"], errors="coerce")

@@ -521,7 +521,7 @@ TABLES: dict[str, Table] = {
     "disagreements": Table(
         "disagreements.csv",
         key=("voice", "provider", "model"),
-        texts=("explanation", "right"),
+        texts=("explanation", "right", "theirs"),
         words={"cause": CAUSES},
         required=("voice", "provider", "model", "cause", "explanation", "right"),
         dated=False,

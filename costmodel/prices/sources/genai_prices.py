@@ -132,9 +132,11 @@ def _rows(provider: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _names(match: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the names that a rule takes literally."""
+    """Yield the names that a rule takes literally, and the beginnings it takes with a star."""
     if "equals" in match:
         yield str(match["equals"])
+    if "starts_with" in match:
+        yield f"{match['starts_with']}*"
     for part in match.get("or") or []:
         yield from _names(part)
 

@@ -14,7 +14,11 @@ from costmodel.prices.sources.frame import PRICES, common
 from costmodel.prices.windows import SLOTS_PER_DAY, written_window
 
 PER_MTOK = 1e6  # of a price per token
-KINDS = ("chat", "responses", "completion", "embedding")
+# what is sold by the token; the prices of text count where a model also hears or speaks
+KINDS = (
+    *("chat", "responses", "completion", "embedding"),
+    *("realtime", "audio_transcription", "audio_speech"),
+)
 PROVIDERS = {
     "text-completion-openai": "openai",
     "azure_ai": "azure",
@@ -24,9 +28,11 @@ PROVIDERS = {
     "cohere_chat": "cohere",
     "together_ai": "together",
     "fireworks_ai": "fireworks",
+    "fireworks_ai-embedding-models": "fireworks",
+    "azure_text": "azure",
 }
 PREFIX = re.compile(
-    r"^(?:azure_ai|azure|bedrock_mantle|bedrock|gemini|groq|cohere|xai|together_ai|fireworks_ai"
+    r"^(?:azure_ai|azure_text|azure|bedrock_mantle|bedrock|gemini|groq|cohere|xai|together_ai|fireworks_ai"
     r"|mistral|deepseek|vertex_ai|openai|anthropic)/"
 )
 AZURE_REGIONS = {

@@ -150,6 +150,8 @@ class Forecast:
         actual: What was spent in the days seen, what no log shows included. [US$/month], (T,)
         expected: What each month will have cost. [US$/month], shape (T,)
         drawn: Draws of that. [US$/month], shape (S, T)
+        usage: Rows plan, actual and expected, of what a log shows alone. [US$/month], shape (3, T)
+        usage_drawn: Draws of the last. [US$/month], shape (S, T)
         level: How usage lies against the plan, None with less than a week of it.
         limit: Money there is. [US$]
     """
@@ -163,6 +165,8 @@ class Forecast:
     actual: Array
     expected: Array
     drawn: Array
+    usage: Array
+    usage_drawn: Array
     level: Level | None
     limit: float | None
 
@@ -203,6 +207,7 @@ class Forecast:
     def as_dict(self) -> dict[str, Any]:
         """Return it with the documented keys."""
         low, middle, high = (np.quantile(self.drawn, share, axis=0) for share in SHOWN)
+        usage_low, usage_high = np.quantile(self.usage_drawn, (SHOWN[0], SHOWN[-1]), axis=0)
         sums = np.quantile(np.cumsum(self.drawn, axis=1), SHOWN, axis=0)
         ends, plan_ends = np.quantile(self.total, SHOWN), np.quantile(self.planned, SHOWN)
         plan = float(self.plan.sum())
@@ -235,6 +240,13 @@ class Forecast:
                     "p10": float(low[k]),
                     "p50": float(middle[k]),
                     "p90": float(high[k]),
+                    "usage_budget_usd": float(self.usage[0, k]),
+                    "usage_budget_p10": float(self.usage_band[0, k]),
+                    "usage_budget_p90": float(self.usage_band[1, k]),
+                    "usage_actual_usd": float(self.usage[1, k]) if self.begun[k] else None,
+                    "usage_expected_usd": float(self.usage[2, k]),
+                    "usage_p10": float(usage_low[k]),
+                    "usage_p90": float(usage_high[k]),
                     "cumulative_budget_usd": float(self.plan[: k + 1].sum()),
                     "cumulative_expected_usd": float(self.expected[: k + 1].sum()),
                     "cumulative_p10": float(sums[0, k]),
@@ -296,7 +308,7 @@ def forecast(
     begun = share > 0
     known_rest = paid + hidden * (1.0 - share)
     expected = spent_usage + usage * (before + after * expected_factor)
-    to_come = drawn.part * (before + after * factor)
+    usage_drawn = spent_usage + drawn.part * (before + after * factor)
     return Forecast(
         months=months.labels,
         plan=usage + hidden,
@@ -306,7 +318,9 @@ def forecast(
         begun=begun,
         actual=actual,
         expected=expected + np.where(begun, known_rest, hidden),
-        drawn=spent_usage + to_come + np.where(begun, known_rest, rest),
+        drawn=usage_drawn + np.where(begun, known_rest, rest),
+        usage=np.array([usage, spent_usage, expected]),
+        usage_drawn=usage_drawn,
         level=found,
         limit=limit,
     )

@@ -200,7 +200,8 @@ def moments(values: Any, column: str, slashes: str = "") -> tuple[Any, npt.NDArr
         return _epochs(given.to_numpy(), values, column)
     else:
         codes, levels = pd.factorize(text(given))
-        known, day_only = _written([str(level) for level in levels], codes, values, column, slashes)
+        plain = [str(level).removesuffix(" UTC") for level in levels]
+        known, day_only = _written(plain, codes, values, column, slashes)
         stamps, only_day = known.take(codes), day_only[codes]
     stamps = pd.Series(stamps)
     if getattr(stamps.dt, "tz", None) is not None:

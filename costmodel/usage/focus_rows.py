@@ -14,7 +14,7 @@ import numpy as np
 
 from costmodel.prices.meters import TOKEN_COLUMNS
 from costmodel.usage.ledger import TOKENS
-from costmodel.usage.matching import model_names
+from costmodel.usage.names import named
 from costmodel.usage.pricing import token_amounts, token_table
 from costmodel.usage.summary import Summary, exact
 
@@ -63,7 +63,7 @@ def focus_rows(summary: Summary) -> pd.DataFrame:
     groups = summary.matching.groups
     key = pd.MultiIndex.from_frame(groups[["provider", "day", "model"]])
     state = pd.Series(groups["state"].to_numpy(), index=key)
-    names = model_names(frame, book)
+    names = np.asarray(named(frame, book), object)
     billed_by = set(frame.loc[frame["stated"], "provider"].astype(str))
     # the state of the model where it stands by itself, else that of the day
     who, none = frame["provider"].astype(str), np.full(len(frame), "", object)

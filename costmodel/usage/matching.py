@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.errors import PriceError
-from costmodel.prices.book import PriceBook
 from costmodel.usage.ledger import PICO, holds
+from costmodel.usage.names import named
 from costmodel.usage.pricing import Priced, dollars, total
 
 if TYPE_CHECKING:
@@ -54,33 +53,12 @@ class Matching:
         return total(self.groups.loc[self.groups["state"] == state, column])
 
 
-def model_names(frame: pd.DataFrame, book: PriceBook) -> npt.NDArray[np.object_]:
-    """Return the model of each row as the price tables name it, else as the export does."""
-    pairs = frame[["provider", "model"]].drop_duplicates()
-    names: dict[tuple[str, str], str] = {}
-    for provider, model in pairs.itertuples(index=False):
-        try:
-            name = book.catalog.name(str(provider), str(model)) if model else ""
-        except PriceError:
-            name = str(model)
-        names[str(provider), str(model)] = name
-    providers, models = frame["provider"].cat, frame["model"].cat
-    size = len(models.categories)
-    codes = providers.codes.to_numpy().astype(np.int64) * size + models.codes.to_numpy()
-    found, index = np.unique(codes, return_inverse=True)
-    made = [
-        names[str(providers.categories[c // size]), str(models.categories[c % size])]
-        for c in found.tolist()
-    ]
-    return np.array([*made, ""], object)[index]
-
-
 def matched(priced: Priced) -> Matching:
     """Compare what was billed with the list price of what was used."""
     import pandas as pd
 
     frame = priced.frame
-    models = model_names(frame, priced.book) if len(frame) else np.zeros(0, object)
+    models = np.asarray(named(frame, priced.book), object)
     provider = np.asarray(frame["provider"], object)
     services = [str(word) for word in frame["provider"].cat.categories if "(" in str(word)]
     other = ~holds(frame["kind"], "usage", "charge") | holds(frame["provider"], *services)
@@ -101,8 +79,8 @@ def matched(priced: Priced) -> Matching:
     )[~other & (usage | stated)]
     # a model stands by itself where the bill of the day names it
     key = ["provider", "day", "model"]
-    named = work.loc[work["stated"] & (work["model"] != ""), key].drop_duplicates()
-    work = work.merge(named.assign(alone=True), on=key, how="left")
+    by_model = work.loc[work["stated"] & (work["model"] != ""), key].drop_duplicates()
+    work = work.merge(by_model.assign(alone=True), on=key, how="left")
     work.loc[work["alone"].isna(), "model"] = ""
     groups = work.groupby(key, sort=True, as_index=False).agg(
         list_pico=("list_pico", "sum"),

@@ -16,6 +16,7 @@ from costmodel.prices.book import PriceBook
 from costmodel.prices.meters import METERS, TOKEN_COLUMNS
 from costmodel.prices.rows import METER_INDEX, Key
 from costmodel.usage.ledger import PICO, TOKENS, Ledger, holds
+from costmodel.usage.names import named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,7 +147,11 @@ def price_rows(frame: pd.DataFrame, book: PriceBook) -> Ints:
     found = np.full(len(frame), -1, np.int64)
     part = frame if tokens.all() else frame.loc[tokens]
     if len(part):
-        found[tokens] = book.rows_for(price_columns(part), len(part), strict=False)
+        columns = price_columns(part)
+        if holds(part["provider"], "bedrock").any():
+            # bills of AWS have names of their own
+            columns["model"] = named(part, book)
+        found[tokens] = book.rows_for(columns, len(part), strict=False)
     return found
 
 

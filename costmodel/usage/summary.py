@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from costmodel.usage.ledger import PICO, TOKENS, Ledger
-from costmodel.usage.matching import Matching, matched, model_names
+from costmodel.usage.matching import Matching, matched
+from costmodel.usage.names import named
 from costmodel.usage.pricing import Priced, dollars, total
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Summary:
     def frame(self) -> pd.DataFrame:
         """The priced rows, models under the names of the price tables."""
         frame = self.priced.frame
-        return frame.assign(model=model_names(frame, self.priced.book))
+        return frame.assign(model=named(frame, self.priced.book))
 
     @property
     def has_bill(self) -> bool:

@@ -88,18 +88,21 @@ def model_of(usage: str, said: str) -> str:
     """Return the model that a line of Bedrock is about, blank if it names none.
 
     >>> model_of("USE1-MP:USE1_InputTokenCount-Units", "Claude Sonnet 4.5 (Amazon Bedrock Edition)")
-    'claude-sonnet-4-5'
+    'us.claude-sonnet-4-5'
     >>> model_of("USE1-NovaLite-input-tokens", "")
     'nova-lite'
     """
     found = EDITION.search(said)
     if found:
         name = found["model"].rsplit(" for ", 1)[-1].rsplit("- ", 1)[-1]
-        return re.sub(r"[ .]+", "-", name.strip().lower())
+        # the global profile of a model may cost less than those of regions
+        profile = "" if "global" in usage.lower() else "us."
+        return profile + re.sub(r"[ .]+", "-", name.strip().lower())
     found = OWN.match(usage.rpartition(":")[2])
     if not found:
         return ""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z\d])|(?<=\d)(?=[A-Z][a-z])", "-", found["model"])
+    plain = re.sub(r"(?<=\d)\.0(?=\D|$)", "", found["model"])
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z\d])|(?<=\d)(?=[A-Z][a-z])", "-", plain)
     return re.sub(r"[ ._]+", "-", spaced.lower())
 
 
@@ -136,7 +139,7 @@ def rows(batch: pd.DataFrame, old: int) -> Rows:
     block = levels(lambda w: str(block_of(w)), text["unit"])
     factor = np.asarray(block.categories, float)[block.codes]
     made |= by_type(types, times(np.where(is_tokens, amount, 0.0), factor, names["amount"]), TYPES)
-    both = levels(lambda w: model_of(*w.split("\n", 1)), _joined("\n", text["usage"], said))
+    both = levels(lambda w: model_of(*w.partition("|")[::2]), _joined("|", text["usage"], said))
     model = np.where(text["model"] != "", _slug(text["model"]), np.asarray(both, object))
     what = np.asarray(levels(lambda w: _instance(w)[1], text["usage"]), object)
     how = np.asarray(levels(lambda w: _instance(w)[0], text["usage"]), object)

@@ -1,0 +1,545 @@
+"""Each export becomes rows of the ledger by its own rules. All files here are invented."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from costmodel import PriceBook
+from costmodel.usage.ledger import PICO, Ledger
+from costmodel.usage.pricing import dollars, price, total
+from costmodel.usage.reading import read
+
+Write = Callable[[str, Any], Path]
+
+
+@pytest.fixture(scope="module")
+def book() -> PriceBook:
+    return PriceBook.read()
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Return a function that writes a file: JSON of objects, or lines of text."""
+
+    def one(name: str, content: Any) -> Path:
+        path = tmp_path / name
+        text = content if isinstance(content, str) else json.dumps(content)
+        path.write_text(text, "utf-8")
+        return path
+
+    return one
+
+
+def table(header: str, *lines: str) -> str:
+    return "\n".join([header, *lines]) + "\n"
+
+
+def only(ledger: Ledger, layout: str) -> list[dict[str, Any]]:
+    """Return the rows of a ledger of one file, which was recognised as a layout."""
+    (export,) = ledger.exports
+    assert export.layout == layout
+    records: list[dict[str, Any]] = ledger.frame.to_dict("records")
+    return records
+
+
+TOKENS = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens")
+
+
+def tokens(row: dict[str, Any]) -> tuple[int, ...]:
+    """Return all input, cached, written for 5 minutes, for an hour, and output."""
+    return (*(row[name] for name in TOKENS), row["output_tokens"])
+
+
+def test_openai_costs_of_the_api_come_by_line_item(write: Write) -> None:
+    bucket = {
+        "object": "bucket",
+        "start_time": 1793491200,
+        "end_time": 1793577600,
+        "results": [
+            {
+                "amount": {"value": "1.25", "currency": "usd"},
+                "line_item": "gpt-5-mini-2025-08-07, input",
+                "project_id": "proj-a",
+            },
+            {"amount": {"value": 0.5, "currency": "usd"}, "line_item": "web search tool calls"},
+        ],
+    }
+    page = {"object": "page", "data": [bucket], "has_more": True, "next_page": "p"}
+    ledger = read(write("costs.json", page))
+    first, second = only(ledger, "openai costs (api)")
+    assert (first["model"], first["project"]) == ("gpt-5-mini-2025-08-07", "proj-a")
+    assert (first["kind"], first["meter"], first["currency"]) == ("charge", "money", "USD")
+    assert (first["amount"], second["amount"]) == (1_250_000_000_000, 500_000_000_000)
+    assert str(first["day"].date()) == "2026-11-01"
+    assert second["model"] == ""
+    assert ledger.notes == ("costs.json is one page of several; the pages after it are missing",)
+
+
+def test_openai_counts_cached_tokens_inside_the_input(write: Write) -> None:
+    result = {
+        "input_tokens": 1000,
+        "input_cached_tokens": 400,
+        "input_cache_write_tokens": 100,
+        "input_uncached_tokens": 500,
+        "output_tokens": 500,
+        "num_model_requests": 5,
+        "model": "gpt-5-mini",
+        "batch": True,
+        "service_tier": "default",
+    }
+    bucket = {"start_time": 1793491200, "end_time": 1793577600, "results": [result]}
+    (row,) = only(read(write("usage.json", {"data": [bucket]})), "openai usage")
+    assert tokens(row) == (1000, 400, 100, 0, 500)
+    assert (row["mode"], row["requests"], row["request_tokens"]) == ("batch", 5.0, 200)
+
+
+def test_openai_images_are_no_tokens(write: Write) -> None:
+    header = "start_time,end_time,images,num_model_requests,model"
+    (row,) = only(
+        read(write("images.csv", table(header, "1793491200,1793577600,3,2,gpt-image-1"))),
+        "openai usage (image)",
+    )
+    assert (row["meter"], row["quantity"], row["input_tokens"]) == ("image", 3.0, 0)
+
+
+def test_anthropic_money_of_the_api_is_text_in_cents(write: Write) -> None:
+    results = [
+        {
+            "amount": "123.45",
+            "currency": "USD",
+            "cost_type": "tokens",
+            "token_type": "output_tokens",
+            "model": "claude-haiku-4-5",
+            "service_tier": "batch",
+        },
+        {"amount": "10", "currency": "USD", "cost_type": "web_search", "model": None},
+    ]
+    bucket = {"starting_at": "2026-11-01T00:00:00Z", "ending_at": "2026-11-02T00:00:00Z"}
+    first, second = only(
+        read(write("cost.json", {"data": [bucket | {"results": results}]})), "anthropic cost"
+    )
+    assert first["amount"] == 1_234_500_000_000
+    assert (first["model"], first["mode"]) == ("claude-haiku-4-5", "batch")
+    assert (second["amount"], second["model"]) == (100_000_000_000, "")
+
+
+def test_anthropic_input_stands_without_what_was_cached(write: Write) -> None:
+    result = {
+        "uncached_input_tokens": 1500,
+        "cache_creation": {"ephemeral_1h_input_tokens": 1000, "ephemeral_5m_input_tokens": 500},
+        "cache_read_input_tokens": 200,
+        "output_tokens": 500,
+        "server_tool_use": {"web_search_requests": 10},
+        "model": "claude-sonnet-4-5",
+        "service_tier": "standard",
+        "context_window": "200k-1M",
+        "workspace_id": "w1",
+    }
+    bucket = {"starting_at": "2026-11-01T00:00:00Z", "ending_at": "2026-11-02T00:00:00Z"}
+    first, second = only(
+        read(write("usage.json", {"data": [bucket | {"results": [result]}]})), "anthropic usage"
+    )
+    assert tokens(first) == (3200, 200, 500, 1000, 500)
+    assert (first["request_tokens"], first["project"]) == (200_001, "w1")
+    assert (second["meter"], second["quantity"], second["row"]) == ("web_search", 10.0, 1)
+
+
+def test_the_console_of_anthropic_exports_tables(write: Write, book: PriceBook) -> None:
+    header = (
+        "usage_date_utc,model_version,api_key,workspace,usage_type,context_window,"
+        "usage_input_tokens_no_cache,usage_input_tokens_cache_write_5m,"
+        "usage_input_tokens_cache_write_1h,usage_input_tokens_cache_read,usage_output_tokens,"
+        "web_search_count,inference_geo,speed"
+    )
+    line = "2026-07-31,claude-opus-5,key,Default,standard,≤ 200k,109911,2528,0,0,34988,0,global,"
+    ledger = read(write("tokens.csv", table(header, line)))
+    (row,) = only(ledger, "anthropic usage (console)")
+    assert tokens(row) == (112_439, 0, 2528, 0, 34_988)
+    # by hand: 109,911 at $5, 2,528 written at $6.25, 34,988 out at $25 per million
+    assert dollars(total(price(ledger, book).frame["list_pico"])) == pytest.approx(1.440055)
+
+
+def test_azure_counts_in_the_unit_of_measure(write: Write, book: PriceBook) -> None:
+    header = (
+        "\ufeffDate,MeterCategory,MeterSubCategory,MeterName,Quantity,UnitOfMeasure,Cost,"
+        "BillingCurrency,ChargeType,ResourceGroup,Tags,PricingModel,ResourceId,AdditionalInfo"
+    )
+    names = "Foundry Models,Azure OpenAI,gpt-4.1-mini"
+    ledger = read(
+        write(
+            "actual.csv",
+            table(
+                header,
+                f'11/01/2026,{names} Inp glbl Tokens,1500,1K,0.6,USD,Usage,rg,"""team"": ""a""",,,',
+                f"11/01/2026,{names} cached Inp glbl Tokens,0.4,1M,0.04,USD,Usage,rg,,,,secret",
+                f"11/01/2026,{names} Outp Data Zone Tokens,2,1M,3.52,USD,Usage,rg,,,,",
+                "11/13/2026,Virtual Machines,,B1s,24,1 Hour,2.64,USD,Usage,rg,,,,",
+                "11/13/2026,Virtual Machines,,B1s,1,1,-3,USD,Refund,rg,,,,",
+            ),
+        )
+    )
+    fresh, cached, out, machine, refund = only(ledger, "azure cost (EA)")
+    assert tokens(fresh) == (1_500_000, 0, 0, 0, 0)
+    assert tokens(cached) == (400_000, 400_000, 0, 0, 0)
+    assert tokens(out) == (0, 0, 0, 0, 2_000_000)
+    assert (fresh["model"], fresh["team"], fresh["region"]) == ("gpt-4.1-mini", "a", "")
+    assert out["region"] == "data-zone"
+    assert (machine["provider"], machine["kind"]) == ("azure (other services)", "charge")
+    assert (refund["kind"], refund["amount"]) == ("credit", -3 * PICO)
+    assert ledger.exports[0].private == ("AdditionalInfo",)
+    # each of the three equals its list price
+    listed = price(ledger, book).frame
+    assert list(listed["list_pico"][:3]) == list(listed["billed_pico"][:3])
+
+
+def test_azure_names_the_file_of_amortised_cost(write: Write) -> None:
+    header = "Date,MeterCategory,MeterName,Quantity,UnitOfMeasure,Cost,BillingCurrency,ChargeType"
+    line = "11/13/2026,Foundry Models,gpt-4.1-mini Inp glbl Tokens,1,1M,0.4,USD,Usage"
+    header += ",MeterSubCategory"
+    (row,) = only(read(write("AmortizedCost_11.csv", table(header, line + ","))), "azure cost (EA)")
+    assert row["money"] == "effective"
+
+
+CUR = (
+    "line_item_usage_start_date,line_item_line_item_type,line_item_product_code,"
+    "line_item_usage_type,line_item_usage_amount,line_item_unblended_cost,"
+    "line_item_currency_code,line_item_line_item_description,pricing_unit,product_region_code,"
+    "product_servicename,identity_line_item_id,resource_tags"
+)
+
+
+def test_aws_reports_hold_bedrock_and_gpus(write: Write, book: PriceBook) -> None:
+    day = "2026-11-01T05:00:00Z"
+    claude = "Claude Haiku 4.5 (Amazon Bedrock Edition)"
+    lines = [
+        f"{day},Usage,abc,USE1-MP:USE1_InputTokenCount_Global-Units,2,2.0,USD,,1M tokens,"
+        f'us-east-1,{claude},1,"{{""user_team"": ""ml""}}"',
+        f"{day},Usage,AmazonBedrock,USE1-NovaLite-output-tokens,500,0.12,USD,,1K tokens,"
+        "us-east-1,Amazon Bedrock,2,",
+        f"{day},Usage,AmazonEC2,BoxUsage:p5.48xlarge,2,110.08,USD,,Hrs,us-east-1,EC2,3,",
+        f"{day},Usage,AmazonS3,Requests-Tier1,5,0.01,USD,,Requests,us-east-1,S3,4,",
+        f"{day},Tax,AmazonBedrock,,0,1.5,USD,,,us-east-1,,5,",
+        f"{day},Credit,AmazonBedrock,,0,-2,USD,,,us-east-1,,6,",
+    ]
+    ledger = read(write("cur.csv", table(CUR, *lines)))
+    rows = only(ledger, "aws cost and usage report 2.0")
+    assert [row["provider"] for row in rows[:4]] == [
+        "bedrock",
+        "bedrock",
+        "aws",
+        "aws (other services)",
+    ]
+    assert (rows[0]["model"], rows[0]["input_tokens"], rows[0]["team"]) == (
+        "claude-haiku-4-5",
+        2_000_000,
+        "ml",
+    )
+    assert (rows[1]["model"], rows[1]["output_tokens"]) == ("nova-lite", 500_000)
+    assert (rows[2]["meter"], rows[2]["quantity"], rows[2]["mode"]) == (
+        "instance_hour",
+        2,
+        "on_demand",
+    )
+    assert [row["kind"] for row in rows[3:]] == ["charge", "tax", "credit"]
+    listed = price(ledger, book).frame["list_pico"]
+    # $1 per million of Haiku 4.5, $0.24 of Nova Lite, and two hours of eight H100
+    assert list(listed[:3]) == [2 * PICO, 120_000_000_000, 110_080_000_000_000]
+
+
+def test_the_legacy_report_names_the_same_columns_otherwise(write: Write) -> None:
+    header = (
+        "identity/LineItemId,lineItem/UsageStartDate,lineItem/LineItemType,lineItem/ProductCode,"
+        "lineItem/UsageType,lineItem/UsageAmount,lineItem/UnblendedCost,lineItem/CurrencyCode,"
+        "lineItem/LineItemDescription,pricing/unit,savingsPlan/SavingsPlanEffectiveCost"
+    )
+    day = "2026-11-01T05:00:00Z"
+    rows = only(
+        read(
+            write(
+                "cur.csv",
+                table(
+                    header,
+                    f"1,{day},SavingsPlanCoveredUsage,AmazonEC2,SpotUsage:p4d.24xlarge,1,20,USD,,Hrs,15",
+                    f"2,{day},SavingsPlanNegation,AmazonEC2,,1,-20,USD,,,",
+                ),
+            )
+        ),
+        "aws cost and usage report",
+    )
+    billed = [(r["amount"] // PICO, r["kind"]) for r in rows if r["money"] == "billed"]
+    effective = [r["amount"] // PICO for r in rows if r["money"] == "effective"]
+    assert billed == [(20, "usage"), (-20, "correction")]
+    assert effective == [15, 0]
+    assert rows[0]["mode"] == "spot"
+
+
+def test_google_names_model_and_token_in_the_sku(write: Write, book: PriceBook) -> None:
+    def line(sku: str, amount: float, cost: float, **more: Any) -> str:
+        record = {
+            "service": {"description": "Vertex AI"},
+            "sku": {"id": sku[:4], "description": sku},
+            "usage_start_time": "2026-11-01 07:00:00 UTC",
+            "project": {"id": "p-1"},
+            "labels": [{"key": "team", "value": "search"}],
+            "cost": cost,
+            "currency": "USD",
+            "usage": {"amount": amount, "unit": "count"},
+            "credits": [],
+            "cost_type": "regular",
+        }
+        return json.dumps(record | more)
+
+    ledger = read(
+        write(
+            "export.jsonl",
+            "\n".join(
+                [
+                    line("Gemini 2.5 Flash GA Text Input - Predictions", 1_000_000, 0.3),
+                    line(
+                        "Gemini 2.5 Flash GA Text Output - Predictions",
+                        1e6,
+                        2.5,
+                        credits=[{"name": "promotion", "amount": -0.5}],
+                    ),
+                    line("Gemini 2.5 Flash GA Text Input Caching Storage", 10, 0.1),
+                    line("Compute", 1, 4.0, service={"description": "Compute Engine"}),
+                    line(
+                        "Gemini 2.5 Flash GA Text Input - Predictions",
+                        1e6,
+                        0.27,
+                        currency="EUR",
+                        currency_conversion_rate=0.9,
+                    ),
+                ]
+            ),
+        )
+    )
+    rows = only(ledger, "google billing export")
+    by_kind = {(row["row"], row["kind"]): row for row in rows}
+    assert tokens(by_kind[1, "usage"]) == (1_000_000, 0, 0, 0, 0)
+    assert (by_kind[1, "usage"]["team"], by_kind[1, "usage"]["project"]) == ("search", "p-1")
+    assert by_kind[2, "credit"]["amount"] == -PICO // 2
+    assert by_kind[3, "usage"]["meter"] == "Gemini 2.5 Flash GA Text Input Caching Storage"
+    assert by_kind[4, "charge"]["provider"] == "google (other services)"
+    # EUR 0.27 at 0.9 euros for a dollar, the rate of the invoice itself
+    assert (by_kind[5, "usage"]["amount"], by_kind[5, "usage"]["currency"]) == (
+        3 * PICO // 10,
+        "USD",
+    )
+    listed = price(ledger, book).frame
+    assert listed["list_pico"].sum() == 300_000_000_000 + 2_500_000_000_000 + 300_000_000_000
+
+
+def test_openrouter_counts_reasoning_inside_the_answer(write: Write) -> None:
+    activity = {
+        "date": "2026-11-01 00:00:00",
+        "model": "openai/gpt-4.1",
+        "model_permaslug": "openai/gpt-4.1-2025-04-14",
+        "provider_name": "OpenAI",
+        "usage": 0.015,
+        "requests": 5,
+        "prompt_tokens": 2500,
+        "cached_tokens": 1000,
+        "completion_tokens": 625,
+        "reasoning_tokens": 400,
+    }
+    (row,) = only(read(write("a.json", {"data": [activity]})), "openrouter activity")
+    assert tokens(row) == (2500, 1000, 0, 0, 625)
+    assert (row["provider"], row["model"], row["requests"]) == ("openai", "gpt-4.1-2025-04-14", 5)
+    assert (row["money"], row["amount"], row["minute"]) == ("billed", 15_000_000_000, -1)
+    header = (
+        "generation_id,created_at,cost_total,tokens_prompt,tokens_completion,tokens_reasoning,"
+        "tokens_cached,model_permaslug,provider_name"
+    )
+    line = "g1,2026-02-06 18:54:30.040,0.015,2500,625,400,1000,anthropic/claude-4,Amazon Bedrock"
+    (one,) = only(read(write("g.csv", table(header, line))), "openrouter generations")
+    assert tokens(one) == (2500, 1000, 0, 0, 625)
+    assert (one["provider"], one["minute"]) == ("bedrock", 18 * 60 + 54)
+
+
+def test_litellm_money_is_computed_and_no_bill(write: Write, book: PriceBook) -> None:
+    log = {
+        "request_id": "r1",
+        "spend": 0.0001,
+        "prompt_tokens": 1000,
+        "completion_tokens": 10,
+        "startTime": "2026-11-01T10:00:00Z",
+        "model": "openai/gpt-5-mini",
+        "custom_llm_provider": "openai",
+        "team_id": "t",
+        "request_tags": ["a"],
+        "messages": [{"role": "user", "content": "a secret"}],
+        "metadata": json.dumps({"usage_object": {"cache_read_input_tokens": 800}}),
+    }
+    ledger = read(write("logs.jsonl", json.dumps(log) + "\n"))
+    (row,) = only(ledger, "litellm spend logs")
+    assert tokens(row) == (1000, 800, 0, 0, 10)
+    assert (row["money"], row["team"], row["tags"]) == ("computed", "t", '{"a": ""}')
+    assert "messages" in ledger.exports[0].private
+    assert "secret" not in ledger.frame.to_csv()
+    assert "not a bill" in price(ledger, book).notes[0]
+
+
+def test_a_computed_cost_gives_way_to_the_bill(write: Write, book: PriceBook) -> None:
+    log = write(
+        "daily.csv",
+        table(
+            "date,model,custom_llm_provider,spend,api_requests,prompt_tokens,completion_tokens",
+            "2026-11-01,gpt-5-mini,openai,0.9,1,1000,10",
+        ),
+    )
+    bill = write("costs.csv", table("start_time,amount_value", "1793491200,0.5"))
+    priced = price(read(log, bill), book)
+    assert total(priced.frame["billed_pico"]) == PICO // 2
+    assert "left out for openai, whose bill is here" in priced.notes[1]
+
+
+def test_langfuse_adds_kinds_of_tokens_none_of_which_is_inside_another(write: Write) -> None:
+    details = {
+        "input": 100,
+        "input_cached_tokens": 300,
+        "cache_creation_input_tokens": 50,
+        "output": 20,
+        "output_reasoning_tokens": 5,
+        "total": 475,
+    }
+    header = "id,project_id,start_time,input,output,provided_model_name,usage_details,total_cost"
+    cell = json.dumps(details).replace('"', '""')
+    line = f'o1,p,2026-11-01T10:00:00Z,private,private,claude-haiku-4-5,"{cell}",0.1'
+    ledger = read(write("observations.csv", table(header, line)))
+    (row,) = only(ledger, "langfuse")
+    assert tokens(row) == (450, 300, 50, 0, 25)
+    assert row["provider"] == "anthropic"
+    assert ledger.exports[0].private == ("input", "output")
+
+
+@pytest.mark.parametrize(("total_tokens", "whole"), [(1510, 1500), (1010, 1000)])
+def test_helicone_says_by_its_total_whether_cached_tokens_are_inside(
+    write: Write, total_tokens: int, whole: int
+) -> None:
+    record = {
+        "request_id": "h1",
+        "request_created_at": "2026-11-01T10:00:00Z",
+        "provider": "ANTHROPIC",
+        "request_model": "claude-haiku-4-5",
+        "prompt_tokens": 1000,
+        "prompt_cache_read_tokens": 500,
+        "completion_tokens": 10,
+        "total_tokens": total_tokens,
+        "request_body": {"messages": []},
+    }
+    ledger = read(write("h.jsonl", json.dumps(record)))
+    (row,) = only(ledger, "helicone")
+    assert tokens(row) == (whole, 500, 0, 0, 10)
+    assert ledger.exports[0].private == ("request_body",)
+
+
+FOCUS = (
+    "BilledCost,EffectiveCost,BillingCurrency,ChargePeriodStart,ChargeCategory,ChargeClass,"
+    "ServiceName,ProviderName,PricingCurrency,PricingQuantity,PricingUnit,ConsumedQuantity,"
+    "ConsumedUnit,SkuMeter,x_Model,Tags"
+)
+
+
+def test_focus_counts_tokens_by_their_unit(write: Write) -> None:
+    day = "2026-11-01T00:00:00Z"
+    rows = only(
+        read(
+            write(
+                "focus.csv",
+                table(
+                    FOCUS,
+                    f"4,4,USD,{day},Usage,,API,openai,USD,10,1000000 Tokens,1e7,Tokens,input,m,",
+                    f"8,8,USD,{day},Usage,,API,openai,USD,5000,1000 Tokens,,,output tokens,m,",
+                    f"1,1,USD,{day},Usage,,API,openai,USD,400,tokens,,,cached input,m,",
+                    f"-1,-1,USD,{day},Usage,Correction,API,openai,USD,-9,Tokens,,,input,m,",
+                ),
+            )
+        ),
+        "focus",
+    )
+    billed = [row for row in rows if row["money"] == "billed"]
+    assert [tokens(row) for row in billed] == [
+        (10_000_000, 0, 0, 0, 0),
+        (0, 0, 0, 0, 5_000_000),
+        (400, 400, 0, 0, 0),
+        (0, 0, 0, 0, 0),
+    ]
+    assert billed[3]["kind"] == "correction"
+    assert sum(row["amount"] for row in billed) == 12 * PICO
+
+
+def test_focus_does_not_take_a_virtual_currency_for_tokens(write: Write, book: PriceBook) -> None:
+    ledger = read(
+        write(
+            "focus.csv",
+            table(
+                FOCUS,
+                "2000,0,USD,4/1/25,Purchase,,SaaS,ACME,USD,1000,Token,,,,,",
+                "0,490,USD,4/1/25,Usage,,SaaS,ACME,Token,245,Token,245,Token,,,",
+            ),
+        )
+    )
+    assert ledger.frame["input_tokens"].sum() + ledger.frame["output_tokens"].sum() == 0
+    assert list(ledger.frame["day"].astype(str).unique()) == ["2025-04-01"]
+    # cash when it is bought, effective when it is used, never both
+    assert dollars(total(price(ledger, book).frame["billed_pico"])) == 2000
+    assert dollars(total(price(ledger, book, basis="effective").frame["billed_pico"])) == 490
+
+
+def test_focus_of_null_words_and_requests_is_read(write: Write) -> None:
+    line = (
+        "0.00000080000,NULL,USD,2024-09-18 22:00:00,Usage,NULL,LLM,openai,NULL,420,Requests,420,"
+        'Requests,NULL,NULL,"{""model"": ""gpt-4.1-mini"", ""team_id"": ""t""}"'
+    )
+    row, _ = only(read(write("focus.csv", table(FOCUS, line))), "focus")
+    assert (row["amount"], row["requests"]) == (800_000, 420.0)
+    assert (row["model"], row["team"], row["minute"]) == ("gpt-4.1-mini", "t", 22 * 60)
+
+
+@pytest.mark.parametrize("packed", [".gz", ".zst", ".parquet", ".jsonl", ".json", ".tsv"])
+def test_the_same_rows_in_another_file_format_are_the_same_ledger(
+    write: Write, tmp_path: Path, packed: str
+) -> None:
+    rows = pd.DataFrame(
+        {
+            "date": ["2026-10-01", "2026-10-02"],
+            "provider": "openai",
+            "model": ["gpt-5-mini", None],
+            "input_tokens": [1000, 0],
+            "output_tokens": [10, 0],
+            "cost": [0.1, -2.5],
+        }
+    )
+    text = rows.to_csv(index=False)
+    path = tmp_path / f"own{packed}"
+    if packed == ".gz":
+        path = tmp_path / "own.csv.gz"
+        path.write_bytes(gzip.compress(text.encode()))
+    elif packed == ".zst":
+        from backports import zstd
+
+        path = tmp_path / "own.csv.zst"
+        path.write_bytes(zstd.compress(text.encode()))
+    elif packed == ".parquet":
+        rows.to_parquet(path)
+    elif packed == ".tsv":
+        rows.to_csv(path, index=False, sep="\t")
+    else:
+        rows.to_json(path, orient="records", lines=packed == ".jsonl")
+    plain = read(write("own.csv", text)).frame.drop(columns="file")
+    found = read(path).frame.drop(columns="file")
+    assert found.astype(object).equals(plain.astype(object))
+
+
+def test_capitals_of_columns_do_not_matter(write: Write) -> None:
+    text = "DATE,Provider,Model,Input_Tokens\n2026-10-01,openai,gpt-5-mini,5\n"
+    (row,) = only(read(write("own.csv", text)), "costmodel")
+    assert row["input_tokens"] == 5

@@ -35,6 +35,11 @@ function isDark() {
     : light === "false";
 }
 
+function ranges(layout) {
+  const axes = Object.entries(layout).filter(([name, axis]) => /^[xy]axis/.test(name) && axis.range);
+  return Object.fromEntries(axes.map(([name, axis]) => [name, [...axis.range]]));
+}
+
 function render({ model, el }) {
   el.classList.add("cm-chart");
   el.setAttribute("role", "figure");
@@ -42,16 +47,25 @@ function render({ model, el }) {
   el.append(place);
   let stale = true;
   let drawing = false;
+  let width = 0;
   let Plotly;
 
   const seen = () => el.isConnected && el.offsetParent !== null && el.clientWidth > 0;
 
-  // the window may have changed while another tab was on show
-  let width = 0;
-  async function fit() {
-    if (el.clientWidth === width) return;
-    width = el.clientWidth;
-    await Plotly.Plots.resize(place);
+  // a zoom stays when another figure comes; a double click shows the whole of that
+  let own = {};
+  function keepZoom(layout) {
+    const before = own;
+    own = ranges(layout);
+    for (const [name, [low, high]] of Object.entries(ranges(place.layout ?? {}))) {
+      const zoomed = before[name] && (low !== before[name][0] || high !== before[name][1]);
+      if (zoomed && own[name]) layout[name].range = [low, high];
+    }
+  }
+  function resetTo(axes) {
+    for (const [name, range] of Object.entries(own)) {
+      if (axes[name]) [axes[name]._rangeInitial0, axes[name]._rangeInitial1] = range;
+    }
   }
 
   async function draw() {
@@ -66,9 +80,10 @@ function render({ model, el }) {
         if (!text) break;
         const figure = JSON.parse(isDark() ? recoloured(text, model.get("inks")) : text);
         el.style.minHeight = `${figure.layout.height}px`;
-        width ||= el.clientWidth;
+        width = figure.layout.width = el.clientWidth;
+        keepZoom(figure.layout);
         await Plotly.react(place, figure.data, figure.layout, model.get("config"));
-        await fit();
+        resetTo(place._fullLayout);
         el.dataset.theme = isDark() ? "dark" : "light";
         el.dataset.drawn = seq;
       }
@@ -94,8 +109,8 @@ function render({ model, el }) {
   }
 
   const sizes = new ResizeObserver(() => {
-    if (stale) draw();
-    else if (!drawing && seen()) fit();
+    if (seen() && el.clientWidth !== width) stale = true;
+    draw();
   });
   sizes.observe(el);
   const body = new MutationObserver(themed);

@@ -1,4 +1,8 @@
 // What an app has to say: warnings, the verdict, how sure it is, what it is working on.
+const GONE =
+  "The kernel was restarted, so nothing answers any more. Run the cell again; until then the last " +
+  "state stays on the screen.";
+
 function render({ model, el }) {
   el.classList.add("cm-status");
   const part = (name, kind, role) => {
@@ -65,6 +69,11 @@ function render({ model, el }) {
     if (share >= 0) bar.value = share;
     words.textContent = model.get("work");
   }
+  // the widgets of a page lose their kernel when it restarts: what they show stays
+  model.on("comm_live_update", () => {
+    const gone = el.closest(".jupyter-widgets-disconnected");
+    fault.textContent = gone ? GONE : model.get("fault");
+  });
   model.on("change:seq", say);
   model.on("change:progress change:work", progress);
   // the root is there once this is on the page

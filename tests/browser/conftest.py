@@ -66,7 +66,6 @@ CHROMIUM = (
 SESSION = "window.jupyterapp.shell.currentWidget.sessionContext"
 OURS = ".jp-OutputArea-output, .jp-MarkdownOutput"
 CELLS = "window.jupyterapp.shell.currentWidget.content.widgets.filter(w => w.model.type === 'code')"
-COUNTS = f"{CELLS}.map(cell => cell.model.executionCount ?? 0)"
 FAILED = '[data-mime-type="application/vnd.jupyter.error"]'
 SETTLED = """() => {
     const light = document.body.dataset.jpThemeLight === "true" ? "light" : "dark";
@@ -96,6 +95,7 @@ MISFITS = """() => [...document.querySelectorAll(".cm-chart")]
 WORDS = """() => [...document.querySelectorAll(".cm-chart")]
     .filter(chart => chart.offsetParent !== null)
     .flatMap(chart => [...chart.querySelectorAll(".main-svg text")])
+    .filter(text => !text.closest(".hoverlayer"))
     .map(text => text.textContent).join(" ")"""
 SIDEWAYS = """() => [...document.querySelectorAll("html, .jp-Notebook, .jp-Notebook *")]
     .filter(e => e.scrollWidth > e.clientWidth + 1
@@ -171,10 +171,10 @@ class Notebook:
 
     def run_all(self) -> None:
         """Run all cells from the menu, and wait until they are done and their charts drawn."""
-        before = max(self.page.evaluate(COUNTS))
+        self.page.evaluate(f"{CELLS}.forEach(cell => {{ cell.model.executionCount = null; }})")
         self.menu("Run", "runmenu:run-all")
         self._wait(
-            f"() => {COUNTS}.every(count => count > {before}) || "
+            f"() => {CELLS}.every(cell => cell.model.executionCount !== null) || "
             f"document.querySelector('{FAILED}') !== null"
         )
         self.settled()
@@ -261,6 +261,47 @@ class Notebook:
         box.focus()
         for _ in range(times):
             self.page.keyboard.press(key)
+
+    def axis(self) -> list[float]:
+        """Return the range of the first picture from left to right."""
+        found: list[float] = self.page.evaluate(
+            "() => document.querySelector('.cm-chart .js-plotly-plot')._fullLayout.xaxis.range"
+        )
+        return found
+
+    def zoom(self) -> None:
+        """Draw a box in the first picture, from a third to two thirds of its width."""
+        box = self.page.locator(".cm-chart:visible .nsewdrag").first.bounding_box()
+        assert box is not None
+        middle = box["y"] + box["height"] / 2
+        self.page.mouse.move(box["x"] + box["width"] / 3, middle)
+        self.page.mouse.down()
+        self.page.mouse.move(box["x"] + box["width"] * 2 / 3, middle, steps=5)
+        self.page.mouse.up()
+
+    def whole(self) -> None:
+        """Show the whole of the first picture again."""
+        self.page.locator(".cm-chart:visible .nsewdrag").first.dblclick()
+
+    def save(self) -> None:
+        """Save the notebook with what it shows."""
+        self.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+
+    def reload(self) -> None:
+        """Load the page again, while the kernel goes on."""
+        self.page.reload()
+        self.page.locator(".jp-CodeCell").first.wait_for()
+        self.page.evaluate(f"async () => {{ await {SESSION}.ready; }}")
+        self.idle()
+        self.page.locator(".cm-app").wait_for()
+        self.settled()
+
+    def restart(self) -> None:
+        """Restart the kernel from the menu."""
+        self.menu("Kernel", "kernelmenu:restart")
+        self.page.locator(".jp-Dialog .jp-mod-accept").click()
+        self.page.evaluate(f"async () => {{ await {SESSION}.ready; }}")
+        self.idle()
 
     def download(self, title: str) -> Path:
         """Take a file away from the last tab, and put it where scenarios lie."""

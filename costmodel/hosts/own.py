@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -39,12 +38,62 @@ USUAL_SEQUENCE = 2048  # tokens to which short examples are packed
 NODE = GPU_COUNTS[-1]
 
 
+@dataclass(frozen=True)
 class Planned(Capacity):
-    """Capacity with software of one's own: the serving model says what was not measured."""
+    """Capacity with software of one's own: predicted where nothing was measured.
 
-    @abstractmethod
+    Attributes:
+        gpu: GPU, as in `gpus.csv`.
+        gpus_per_replica: GPUs that one replica occupies.
+        training_tokens_per_second: Measured training speed of all GPUs of a run; None = predicted.
+            [token/s]
+        training_gpus: GPUs of a training run; 0 = those of a replica.
+        stack: Training software, a tool of `stacks.csv`; blank = Hugging Face.
+        precision: Of the weights; blank = as published.
+        engine: Serving software.
+        tpot_ms: Longest time per token that is acceptable. [ms]
+        ttft_ms: Longest time to the first token that is acceptable. [ms]
+        spare_replicas: Replicas that stand by against failures.
+        serving_factor, training_factor: Speed over the predicted one. [1]
+    """
+
+    sells_tuning = False
+
+    gpu: str = ""
+    gpus_per_replica: int = 1
+    training_tokens_per_second: Numeric | None = None
+    training_gpus: int = 0
+    stack: str = ""
+    precision: str = ""
+    engine: str = "vllm"
+    tpot_ms: Numeric | None = None
+    ttft_ms: Numeric | None = None
+    spare_replicas: Numeric = 0.0
+    serving_factor: Numeric = 1.0
+    training_factor: Numeric = 1.0
+
+    def model(self, name: str, book: PriceBook) -> Model:
+        """Return what the tables know about open weights, whoever else serves them."""
+        return open_model(name, book)
+
     def _wished(self) -> Wishes:
         """Return GPU and settings of a replica."""
+        if not self.gpu:
+            message = f"the {self.kind} host at {self.provider} needs gpu, e.g. gpu = 'H100-SXM'"
+            raise ScenarioError(message)
+        return Wishes(
+            self.gpu,
+            self.gpus_per_replica,
+            self.precision,
+            self.engine,
+            _number(self.tpot_ms),
+            _number(self.ttft_ms),
+            self.serving_factor,
+            self.training_factor,
+        )
+
+    def _spare(self) -> Numeric:
+        return self.spare_replicas
 
     def _peak(self) -> Numeric:
         if self.peak_to_mean is None:
@@ -208,38 +257,17 @@ class Rented(Planned, Dedicated):
 
     Attributes:
         market_name: on_demand | spot | reserved_1y | reserved_3y | marketplace.
-        training_tokens_per_second: Measured training speed of all GPUs of a run; None = predicted.
-            [token/s]
-        training_gpus: GPUs of a training run; 0 = those of a replica.
-        stack: Training software, a tool of `stacks.csv`; blank = Hugging Face.
         startup_hours: Start and loading of the weights before each training run. [h]
-        precision: Of the weights; blank = as published.
-        engine: Serving software.
-        tpot_ms: Longest time per token that is acceptable. [ms]
-        ttft_ms: Longest time to the first token that is acceptable. [ms]
-        spare_replicas: Replicas that stand by against failures.
         egress_gb: Traffic out of the cloud in a month. [GB/month]
         disk_gb: Disk kept for weights and images. [GB]
-        serving_factor, training_factor: Speed over the predicted one. [1]
     """
 
     kind = "rented"
-    sells_tuning = False
 
     market_name: str = "on_demand"
-    training_tokens_per_second: Numeric | None = None
-    training_gpus: int = 0
-    stack: str = ""
     startup_hours: Numeric = 0.25
-    precision: str = ""
-    engine: str = "vllm"
-    tpot_ms: Numeric | None = None
-    ttft_ms: Numeric | None = None
-    spare_replicas: Numeric = 0.0
     egress_gb: Numeric = 0.0
     disk_gb: Numeric = 0.0
-    serving_factor: Numeric = 1.0
-    training_factor: Numeric = 1.0
 
     def serve(self, servings: Sequence[Serving], terms: Terms) -> Iterator[Quantity]:
         """Pool the tasks, round up to replicas, count instance-hours, then traffic and disk."""
@@ -260,24 +288,6 @@ class Rented(Planned, Dedicated):
                     active=first.active,
                 )
 
-    def _wished(self) -> Wishes:
-        if not self.gpu:
-            message = f"a {self.kind} host at {self.provider} needs gpu, e.g. gpu = 'H100-SXM'"
-            raise ScenarioError(message)
-        return Wishes(
-            self.gpu,
-            self.gpus_per_replica,
-            self.precision,
-            self.engine,
-            _number(self.tpot_ms),
-            _number(self.ttft_ms),
-            self.serving_factor,
-            self.training_factor,
-        )
-
-    def _spare(self) -> Numeric:
-        return self.spare_replicas
-
     def _whole(self) -> str:
         # the serving model knows no link between machines
         predicted = self.replica_tokens_per_second is None and self.peak_to_mean is not None
@@ -286,10 +296,6 @@ class Rented(Planned, Dedicated):
     def market_of(self) -> str:
         """Return the market whose prices hold."""
         return self.market_name
-
-    def model(self, name: str, book: PriceBook) -> Model:
-        """Return what the tables know about open weights, whoever else serves them."""
-        return open_model(name, book)
 
     def train(self, job: Training, terms: Terms) -> Iterator[Quantity]:
         """Count instance-hours at the measured speed, or at the predicted one."""
@@ -343,8 +349,6 @@ class Owned(Planned):
     """GPUs of one's own in a rented room: bought once, for the peak, and never given back.
 
     Attributes:
-        gpu: GPU, as in `gpus.csv`.
-        gpus_per_replica: GPUs that one replica occupies.
         server_gpus: GPUs of one server; whole servers are bought.
         life_years: Useful life. [year]
         residual_share: Resale value at its end over the purchase. [1]
@@ -354,19 +358,12 @@ class Owned(Planned):
         colocated: Whether a room is rented by the kW.
         staff_hours_per_gpu: Hours of people for one GPU in a month. [h/month]
         role: Who they are, a role of labour.csv.
-        spare_replicas: Replicas that stand by against failures.
-        training_tokens_per_second, training_gpus, stack: As for `Rented`.
-        precision, engine, tpot_ms, ttft_ms: As for `Rented`.
-        serving_factor, training_factor: As for `Rented`.
     """
 
     kind = "owned"
     ends_with_model = False
-    sells_tuning = False
 
     provider: str = "own"
-    gpu: str = ""
-    gpus_per_replica: int = 1
     server_gpus: int = 8
     life_years: Numeric = 4.0
     residual_share: Numeric = 0.2
@@ -376,16 +373,6 @@ class Owned(Planned):
     colocated: bool = True
     staff_hours_per_gpu: Numeric = 0.0
     role: str = "ml_engineer"
-    spare_replicas: Numeric = 0.0
-    training_tokens_per_second: Numeric | None = None
-    training_gpus: int = 0
-    stack: str = ""
-    precision: str = ""
-    engine: str = "vllm"
-    tpot_ms: Numeric | None = None
-    ttft_ms: Numeric | None = None
-    serving_factor: Numeric = 1.0
-    training_factor: Numeric = 1.0
 
     def serve(self, servings: Sequence[Serving], terms: Terms) -> Iterator[Quantity]:
         """Count what the GPUs that were bought cost, busy or not."""
@@ -482,28 +469,6 @@ class Owned(Planned):
             found["provisioned_kw"] = found["load_kw"] * RESERVE
             said.append(f"{name}: {RESERVE:g} times its power kept ready in the room")
         return row, found, tuple(said)
-
-    def _wished(self) -> Wishes:
-        if not self.gpu:
-            message = "an owned host needs gpu, e.g. gpu = 'H100-SXM'"
-            raise ScenarioError(message)
-        return Wishes(
-            self.gpu,
-            self.gpus_per_replica,
-            self.precision,
-            self.engine,
-            _number(self.tpot_ms),
-            _number(self.ttft_ms),
-            self.serving_factor,
-            self.training_factor,
-        )
-
-    def _spare(self) -> Numeric:
-        return self.spare_replicas
-
-    def model(self, name: str, book: PriceBook) -> Model:
-        """Return what the tables know about open weights, whoever else serves them."""
-        return open_model(name, book)
 
     def train(self, job: Training, terms: Terms) -> Iterator[Quantity]:
         """Count the electricity of training: the GPUs stand there anyway."""

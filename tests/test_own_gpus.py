@@ -124,7 +124,7 @@ def test_a_fit_prints_honest_errors_and_writes_coefficients(run: Run, tmp_path: 
     cases.write_text("\n".join([lines[0], *lines[1::12]]) + "\n", encoding="utf-8")
     status, out, _ = run("fit", "memory", cases, "--write", path)
     assert status == 0
-    assert "left out with their source" in out
+    assert "rows left out by source" in out
     assert "the bands hold" in out
     text = path.read_text(encoding="utf-8")
     assert text.startswith("model,name,value,unit,n,fitted_on,error,note\n")

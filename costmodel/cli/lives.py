@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from costmodel.cli.own import fit_app, specifications
+from costmodel.cli.fits import fit_app, specifications
 from costmodel.cli.shell import Json, Prices, day, grid, print_json, terminal, write_text
 
 MONTH = 365.25 / 12

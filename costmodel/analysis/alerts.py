@@ -112,7 +112,8 @@ def _data(found: Actuals) -> Iterator[Alert]:
     if days:
         shown = ", ".join(day.isoformat() for day in days[:SHOWN])
         more = f" and {len(days) - SHOWN} more" if len(days) > SHOWN else ""
-        text = f"{len(days)} working days without a row: {shown}{more}; they count as nought"
+        word = "working days" if len(days) > 1 else "working day"
+        text = f"{len(days)} {word} without a row: {shown}{more}; nothing counts as spent there"
         yield Alert("watch", "no_data", text)
 
 

@@ -200,7 +200,8 @@ class Forecast:
             )
         else:
             weeks = min(found.weeks, RECENT)
-            text += f"how usage ran against the plan in the last {weeks} week{'s' * (weeks > 1)}"
+            when = f"the last {weeks} weeks" if weeks > 1 else "the week that is seen"
+            text += f"how usage ran against the plan in {when}"
         text += f". Weeks scatter by {found.spread:.0%} around it; what no log shows stays at plan."
         return text
 

@@ -156,10 +156,10 @@ def option_run(comparison: Comparison, spent: Spent, name: str | None) -> tuple[
     order = sorted(scores, key=lambda option: (round(scores[option][0], 2), scores[option][1]))
     seen = dict.fromkeys(f"{key.provider}/{key.sku}" for key, _ in spent.lines)
     if not order or scores[order[-1]][0] < LEAST:
-        models = ", ".join(seen) or "no models"
+        what = f"shows {', '.join(seen)}, which no option of the scenario runs"
         message = (
-            f"the usage shows {models}, which no option of the scenario runs; say with --option "
-            f"which one it is about{nearest('', comparison.bills)}"
+            f"the usage {what if seen else 'names no model'}; say with --option which one it is "
+            f"about{nearest('', comparison.bills)}"
         )
         raise ScenarioError(message)
     best = order[-1]

@@ -173,7 +173,9 @@ def calls_of(priced: Priced) -> Calls:
     mine = np.asarray(frame["meter"] == "tokens") & (frame["price_row"].to_numpy() >= 0)
     mine &= np.asarray(frame["kind"] == "usage")
     if not mine.any():
-        message = "the usage has no row of tokens with a list price: see costmodel usage"
+        why = priced.unpriced["why"]
+        said = f": {why.iloc[0]}" if len(why) else ""
+        message = f"the usage has no row of tokens with a list price{said}"
         raise DataError(message)
     part = frame.loc[mine]
     return Calls(

@@ -299,7 +299,8 @@ def _unexplained(frame: pd.DataFrame, money: Ints, month: Ints, count: int) -> d
 def _requests(frame: pd.DataFrame, month: Ints, count: int) -> Array:
     calls = np.asarray((frame["kind"] == "usage") & (frame["meter"] == "tokens"))
     stated = frame["requests"].to_numpy()[calls]
-    return np.bincount(month[calls], stated, minlength=count).astype(float)
+    known = np.bincount(month[calls], minlength=count) > 0
+    return np.where(known, np.bincount(month[calls], stated, minlength=count), np.nan)
 
 
 def _working_days_without(days: Any, first: Any, last: Any) -> tuple[date, ...]:

@@ -312,3 +312,46 @@ def test_sums_beyond_a_machine_word_are_exact() -> None:
     values = np.array([2**62, 2**62, 2**62, -1, -(2**62)])
     found = sums(values, np.array([0, 0, 0, 1, 1]), 3)
     assert list(found) == [3 * 2**62, -(2**62) - 1, 0]
+
+
+def test_a_bill_without_usage_is_all_unexplained(compared: Compared) -> None:
+    bill = rows_of(
+        {
+            "day": pd.date_range("2026-12-01", "2026-12-31").to_numpy(),
+            "provider": "example",
+            "meter": "money",
+            "kind": "charge",
+            "money": "billed",
+            "amount": 5 * PICO,
+            "currency": "USD",
+        },
+        31,
+    )
+    with pytest.raises(ScenarioError, match=r"the usage names no model; say with --option"):
+        compared(bill)
+    found = compared(bill, option="Mini").as_dict()
+    assert found["unexplained_usd"] == pytest.approx(155.0)
+    assert found["quantity_usd"] == pytest.approx(-120.0)
+    assert found["months"][0]["requests_usd"] == 0.0
+    assert found["unit_costs"]["usd_per_request"] is None
+
+
+def test_rows_of_several_exports_stand_side_by_side(compared: Compared) -> None:
+    # what a tool computed is set aside where the provider's own bill says what the day cost
+    logged = rows("2026-12-01", "2026-12-31", money="computed", amount=9 * PICO, currency="USD")
+    assert compared(logged).as_dict()["usage_usd"] == pytest.approx(279.0)
+    bill = rows_of(
+        {
+            "day": pd.date_range("2026-12-01", "2026-12-31").to_numpy(),
+            "provider": "example",
+            "meter": "money",
+            "kind": "charge",
+            "money": "billed",
+            "amount": 4 * PICO,
+            "currency": "USD",
+        },
+        31,
+    )
+    found = compared(together(logged, bill)).as_dict()
+    assert found["usage_usd"] == pytest.approx(124.0)
+    assert found["price_usd"] == pytest.approx(0.0, abs=1e-4)

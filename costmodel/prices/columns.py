@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import gc
+import warnings
 from collections.abc import Sequence
 from datetime import date
 from io import BytesIO
@@ -131,16 +132,18 @@ def _cells(table: Table, path: Path) -> dict[str, Column] | None:
     if not (plain and even) or any(mark in text for mark in BREAKS):
         return None
     try:
-        frame = pd.read_csv(
-            BytesIO(data),
-            dtype=object,
-            na_filter=False,
-            skip_blank_lines=False,
-            names=list(range(len(header))),
-            header=0,
-            index_col=False,
-        )
-    except ValueError:
+        # pandas warns of rows that are too long, and cuts them
+        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
+            frame = pd.read_csv(
+                BytesIO(data),
+                dtype=object,
+                na_filter=False,
+                skip_blank_lines=False,
+                names=list(range(len(header))),
+                header=0,
+                index_col=False,
+            )
+    except (ValueError, pd.errors.ParserWarning):
         frame = pd.DataFrame()
     if len(frame) != lines - 1:
         return None

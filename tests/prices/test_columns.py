@@ -107,6 +107,15 @@ def test_a_slip_in_a_large_table_is_refused_with_its_line(tmp_path: Path) -> Non
     )
 
 
+@pytest.mark.parametrize("rows", ["a,1,2\nb,1,2,3,4", "b,1,2,3,4\na,1,2", "b,1,2,3,4\nc,1,2,3,4"])
+def test_a_long_row_beside_a_short_one_is_left_to_the_reader_of_rows(
+    tmp_path: Path, rows: str
+) -> None:
+    path = tmp_path / "labour.csv"
+    path.write_text(f"role,per_hour,source,verified_on\n{rows}\n")
+    assert columns_of(TABLES["labour"], path) is None
+
+
 def test_a_million_rows_are_read_in_three_seconds(tmp_path: Path) -> None:
     """Timed on 100,000 rows in seconds of the processor, which others do not slow down."""
     path = big(tmp_path / "acme.csv")

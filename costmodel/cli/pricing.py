@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from costmodel.prices.changes import Change
 
 SHOWN = 40
+SHIPPED = "shipped"  # the tables without those of the user
 Folder = Annotated[
     Path | None,
     typer.Option(
@@ -87,6 +88,9 @@ def pricing_set(
     table: Annotated[
         str | None, typer.Option(help="Where the words could mean several tables.")
     ] = None,
+    alike: Annotated[  # noqa: FBT002
+        bool, typer.Option("--alike", help="Other modes, tiers, regions move by the same factor.")
+    ] = False,
     kind: Kind = "provider_page",
     note: Note = "",
     folder: Folder = None,
@@ -117,6 +121,7 @@ def pricing_set(
         where=_where(where, mode, region),
         source_kind=kind,
         note=note,
+        alike=alike,
     )
     _print_change(change, as_json=json_)
 
@@ -130,36 +135,39 @@ def _source(source: str | None) -> str:
 
 def _print_change(change: Change, *, as_json: bool) -> None:
     if as_json:
-        print_json(
-            {
-                "file": change.file,
-                "line": change.line,
-                "what": change.what,
-                "from": None if change.start is None else change.start.isoformat(),
-                "cells": {
-                    column: {"before": before, "after": after}
-                    for column, (before, after) in change.cells.items()
-                },
-                "follows": change.follows or None,
-                "remarks": list(change.remarks),
-                "warnings": [finding.as_dict() for finding in change.findings],
-            }
-        )
+        report = _change_keys(change) | {"others": [_change_keys(one) for one in change.others]}
+        print_json(report | {"warnings": [finding.as_dict() for finding in change.findings]})
         return
     console = terminal()
-    begins = f" from {change.start}" if change.start else ""
-    console.print(f"Added {change.file} line {change.line}: {change.what}{begins}")
-    for column, (before, after) in change.cells.items():
-        percent = ""
-        if before and after and float(before):
-            percent = f" ({float(after) / float(before) - 1:+.1%})"
-        console.print(f"  {column}: {before or 'blank'} -> {after or 'blank'}{percent}")
-    if change.follows:
-        console.print(f"Until then {change.follows} holds.")
+    for one in (change, *change.others):
+        begins = f" from {one.start}" if one.start else ""
+        console.print(f"Added {one.file} line {one.line}: {one.what}{begins}")
+        for column, (before, after) in one.cells.items():
+            percent = ""
+            if before and after and float(before):
+                percent = f" ({float(after) / float(before) - 1:+.1%})"
+            console.print(f"  {column}: {before or 'blank'} -> {after or 'blank'}{percent}")
+        if one.follows:
+            console.print(f"  until then {one.follows} holds")
     for text in change.remarks:
         console.print(f"Note: {text}")
     for finding in change.findings:
         console.print(f"Warning: {finding}")
+
+
+def _change_keys(change: Change) -> dict[str, Any]:
+    return {
+        "file": change.file,
+        "line": change.line,
+        "what": change.what,
+        "from": None if change.start is None else change.start.isoformat(),
+        "cells": {
+            column: {"before": before, "after": after}
+            for column, (before, after) in change.cells.items()
+        },
+        "follows": change.follows or None,
+        "remarks": list(change.remarks),
+    }
 
 
 @pricing_app.command("add")
@@ -396,6 +404,10 @@ def pricing_history(
 def _book(word: str | None, prices: Sequence[str] | None) -> PriceBook:
     if word is None:
         return price_book(prices)
+    if word == SHIPPED:
+        from costmodel.prices.book import PriceBook
+
+        return PriceBook.read()
     if ISO_DATE.fullmatch(word):
         return price_book(prices, day(word))
     return price_book([*(prices or []), word])
@@ -403,7 +415,9 @@ def _book(word: str | None, prices: Sequence[str] | None) -> PriceBook:
 
 @pricing_app.command("diff")
 def pricing_diff(
-    first: Annotated[str, typer.Argument(metavar="A", help="Folder, date or git revision.")],
+    first: Annotated[
+        str, typer.Argument(metavar="A", help="Folder, date, git revision or `shipped`.")
+    ],
     second: Annotated[
         str | None, typer.Argument(metavar="B", help="The same; the tables in force if left out.")
     ] = None,

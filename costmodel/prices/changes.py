@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 from costmodel.errors import PriceError, nearest
@@ -76,6 +77,7 @@ class Change:
         follows: File and line of that row, blank for a new model.
         remarks: What the user should know: later rows, rows of the same name left alone.
         findings: What the lints say about the row.
+        others: Rows of other modes, tiers and regions that moved by the same factor.
     """
 
     file: str
@@ -86,6 +88,7 @@ class Change:
     follows: str = ""
     remarks: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
+    others: tuple[Change, ...] = ()
 
 
 def column_of(table: str, word: str) -> str | None:
@@ -128,6 +131,7 @@ def add_row(
     where: Mapping[str, str] | None = None,
     source_kind: str = "provider_page",
     note: str = "",
+    alike: bool = False,
 ) -> Change:
     """Add a row with other prices from a day on; what it does not say is as in the row before.
 
@@ -144,6 +148,7 @@ def add_row(
         where: Column -> text of the row that is meant, where there are several.
         source_kind: As in the tables.
         note: Remark for the row.
+        alike: Whether the other modes, tiers and regions of the same name move by the same factor.
 
     Raises:
         PriceError: If names are unknown or ambiguous, if nothing would change, or if the tables
@@ -159,40 +164,93 @@ def add_row(
         found = _table_of(tables, catalog, provider, name, values, table)
         rows = _rows_named(found, tables[found], catalog, provider, name)
         group, others = _chosen(found, rows, f"{provider}/{name}", where or {})
-        base = lints.holding(group, start)
-        path = _path(found, base)
-        raw_base = _raw(Path(base["folder"]) / path, path, base["line"])
-        cells = _changed(found, raw_base, values, f"{base['file']} line {base['line']}")
-        same = [row for row in group if row["effective_from"] == start]
-        if same and same[-1]["folder"] == str(folder):
-            message = (
-                f"{same[-1]['file']} line {same[-1]['line']} holds from {start} already; a "
-                "correction edits that row, a change has a day of its own"
-            )
-            raise PriceError(message)
-        new = {**raw_base, **{column: after for column, (_, after) in cells.items()}}
-        end = base["effective_to"]
-        new |= {
-            "effective_from": start.isoformat(),
-            "effective_to": end.isoformat() if end is not None and end > start else "",
-            "source": source,
-            "verified_on": today.isoformat(),
-            "note": note,
-        }
+        said: dict[str, str] = {"source": source, "verified_on": today.isoformat(), "note": note}
         if "source_kind" in TABLES[found].columns:
-            new["source_kind"] = source_kind
-        line = _write(edited, folder, {path: [new]})[path]
-    remarks = _remarks(group, others, start, str(folder))
-    return Change(
-        file=(Path(folder) / path).as_posix(),
-        line=line,
-        what=_words(found, base),
-        start=start,
-        cells=cells,
-        follows=f"{base['file']} line {base['line']}",
-        remarks=remarks,
-        findings=_findings(folder, path, line, today),
+            said["source_kind"] = source_kind
+        first = _successor(found, group, start, folder, said, values)
+        moved = [first]
+        if alike:
+            factors = _factors(first.cells)
+            moved += [
+                _successor(found, other, start, folder, said, factors=factors) for other in others
+            ]
+        path = _path(found, first.base)
+        lines = _write(edited, folder, {path: [one.row for one in moved if one.cells]})[path]
+    changes = [
+        Change(
+            file=(Path(folder) / path).as_posix(),
+            line=line,
+            what=_words(found, one.base),
+            start=start,
+            cells=one.cells,
+            follows=f"{one.base['file']} line {one.base['line']}",
+        )
+        for one, line in zip((one for one in moved if one.cells), lines, strict=True)
+    ]
+    return replace(
+        changes[0],
+        remarks=_remarks(group, [] if alike else others, start, str(folder)),
+        findings=_findings(folder, path, lines, today),
+        others=tuple(changes[1:]),
     )
+
+
+@dataclass(frozen=True)
+class _Next:
+    """A row, the one it follows, and what differs."""
+
+    base: Record
+    row: dict[str, str]
+    cells: dict[str, tuple[str, str]]
+
+
+def _successor(
+    table: str,
+    group: Sequence[Record],
+    start: date,
+    folder: Path,
+    said: Mapping[str, str],
+    values: Mapping[str, str] | None = None,
+    factors: Mapping[str, Decimal] | None = None,
+) -> _Next:
+    """Return the row that follows the one in force, with other values or moved by factors."""
+    base = lints.holding(group, start)
+    path = _path(table, base)
+    raw = _raw(Path(base["folder"]) / path, path, base["line"])
+    if values is not None:
+        cells = _changed(table, raw, values, f"{base['file']} line {base['line']}")
+    else:
+        cells = {
+            column: (raw[column], _times(raw[column], factor))
+            for column, factor in (factors or {}).items()
+            if raw.get(column)
+        }
+    same = [row for row in group if row["effective_from"] == start]
+    if same and same[-1]["folder"] == str(folder):
+        message = (
+            f"{same[-1]['file']} line {same[-1]['line']} holds from {start} already; a "
+            "correction edits that row, a change has a day of its own"
+        )
+        raise PriceError(message)
+    end = base["effective_to"]
+    new = {**raw, **{column: after for column, (_, after) in cells.items()}, **said}
+    new |= {
+        "effective_from": start.isoformat(),
+        "effective_to": end.isoformat() if end is not None and end > start else "",
+    }
+    return _Next(base, new, cells)
+
+
+def _factors(cells: Mapping[str, tuple[str, str]]) -> dict[str, Decimal]:
+    for column, (before, after) in cells.items():
+        if not before or not after or not float(before):
+            message = f"{column} was {before or 'blank'}: other rows cannot move by the same factor"
+            raise PriceError(message)
+    return {column: Decimal(after) / Decimal(before) for column, (before, after) in cells.items()}
+
+
+def _times(text: str, factor: Decimal) -> str:
+    return plain_number(f"{Decimal(text) * factor:.9g}")
 
 
 def _raw(path: Path, name: str, line: int) -> dict[str, str]:
@@ -384,14 +442,14 @@ def _remarks(
         for row in (lints.holding(other, start) for other in others)
     ]
     if any(alone):
-        said.append(f"not changed: {', '.join(filter(None, alone))}")
+        said.append(f"not changed: {', '.join(filter(None, alone))}; --alike moves them, too")
     return tuple(said)
 
 
 def _write(
     edited: Editor, folder: Path, rows: Mapping[str, Sequence[Mapping[str, str]]]
-) -> dict[str, int]:
-    """Add rows to tables of the folder; return the line of the last one in each."""
+) -> dict[str, list[int]]:
+    """Add rows to tables of the folder; return their lines in each."""
     own = folder.resolve() == shipped_dir().resolve()
 
     def check(copy: Path) -> None:
@@ -407,14 +465,18 @@ def _write(
     lines = {}
     for path, new in rows.items():
         raw = edited.read(path)
-        wanted = {column: cell for column, cell in new[-1].items() if cell}
-        places = [
-            line
-            for line, row in zip(raw.lines, raw.rows, strict=True)
-            if {c: t for c, t in row.items() if t}.items() >= _written(raw, wanted).items()
-        ]
-        lines[path] = places[-1]
+        lines[path] = [_line_of(raw, _written(raw, row)) for row in new]
     return lines
+
+
+def _line_of(raw: RawTable, wanted: Mapping[str, str]) -> int:
+    """Return the line of a row that was just written."""
+    filled = {column: cell for column, cell in wanted.items() if cell}
+    return next(
+        line
+        for row, line in zip(raw.rows[::-1], raw.lines[::-1], strict=True)
+        if {column: cell for column, cell in row.items() if cell} == filled
+    )
 
 
 def _written(raw: RawTable, row: Mapping[str, str]) -> dict[str, str]:
@@ -428,11 +490,11 @@ def with_columns_of_shipped(raw: RawTable, path: str) -> RawTable:
     return RawTable(path, read_raw(shipped[0], path).header) if shipped else raw
 
 
-def _findings(folder: Path, path: str, line: int, today: date) -> tuple[Finding, ...]:
+def _findings(folder: Path, path: str, lines: Sequence[int], today: date) -> tuple[Finding, ...]:
     layers = _layers(folder)
     label = path if len(layers) == 1 else f"{folder.as_posix()}/{path}"
     found = lints.lint([folder], today, below=layers[:-1])
-    return tuple(f for f in found if (f.file, f.line) == (label, line))
+    return tuple(f for f in found if f.file == label and f.line in lines)
 
 
 def add_model(
@@ -517,12 +579,12 @@ def add_model(
         rows = {path: [row]}
         if model not in known:
             rows["models.csv"] = [{"provider": provider, "model": model, **facts, **common}]
-        line = _write(edited, folder, rows)[path]
+        lines = _write(edited, folder, rows)[path]
     return Change(
         file=(Path(folder) / path).as_posix(),
-        line=line,
+        line=lines[0],
         what=f"{provider} {model} {row['mode']}",
         start=start,
         cells=cells,
-        findings=_findings(folder, path, line, today),
+        findings=_findings(folder, path, lines, today),
     )

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from costmodel.prices.book import shipped_dir
-
 Run = Callable[..., tuple[int, str, str]]
 SCENARIO = Path(__file__).parents[2] / "notebooks/scenarios/support_bot.toml"
 SET = ("pricing", "set", "openai", "gpt-6-luna", "output=0.55", "--from", "2027-01-01")
@@ -70,7 +68,7 @@ def test_diff_says_what_a_change_costs_a_scenario(command_line: Run) -> None:
     answer(command_line(*SET, *PAGE, *DAY, "--json"))
     found = answer(
         command_line(
-            *("pricing", "diff", str(shipped_dir()), "pricing", "--scenario", SCENARIO),
+            *("pricing", "diff", "shipped", "--scenario", SCENARIO),
             *("--option", "RAG on GPT-6 Luna", "--json"),
         )
     )

@@ -244,3 +244,31 @@ def test_short_words_are_columns() -> None:
     for table, words in changes.SHORT.items():
         for word, column in words.items():
             assert changes.column_of(table, word) == column
+
+
+def test_the_other_modes_and_tiers_may_move_by_the_same_factor(mine: Path) -> None:
+    """Output from 0.50 to 0.60: batch at half price from 0.25 to 0.30, the tier 0.75 to 0.90."""
+    made = change(mine, "openai", "gpt-6-luna", {"output": "0.6", "input": "0.12"}, alike=True)
+    assert len(made.others) == 7
+    assert made.findings == ()
+    after = {one.what: one.cells["output_per_mtok"][1] for one in made.others}
+    assert after["openai gpt-6-luna batch"] == "0.3"
+    assert after["openai gpt-6-luna standard 272000"] == "0.9"
+    assert price(mine, "gpt-6-luna", "output_mtok", NEW_YEAR, mode="priority") == 1.2
+    lines = (mine / "inference/openai.csv").read_text().splitlines()
+    assert [one.line for one in (made, *made.others)] == [
+        lines.index(line) + 1
+        for one in (made, *made.others)
+        for line in lines
+        if line.split(",")[:4] == [*(one.what.split()[1:3]), "", (one.what.split()[3:] or [""])[0]]
+    ]
+
+
+def test_what_was_free_has_no_factor(mine: Path) -> None:
+    with pytest.raises(PriceError, match="hosting_per_hour was 0: other rows cannot move"):
+        change(
+            *(mine, "azure", "gpt-4.1-mini", {"hosting": "1"}),
+            where={"mode": "developer"},
+            alike=True,
+        )
+    assert list(mine.rglob("*.csv")) == []

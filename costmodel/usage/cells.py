@@ -254,9 +254,9 @@ def _written(
     if other.any():
         raise _wrong(column, values, other[codes], "must be a date like 2026-12-01")
     if len(used) > 1:
-        rare = min(kinds.values(), key=lambda mask: int(mask.sum()) or len(levels) + 1)
+        first = next(mask for mask in kinds.values() if mask[0])
         said = f"mixes dates like {' and '.join(used)}; write all of them like 2026-12-01"
-        raise _wrong(column, values, rare[codes], said)
+        raise _wrong(column, values, ~first[codes], said)
     if digits.any():
         days, minute = _epochs(np.array([float(word) for word in levels]), levels, column)
         at = pd.Series(days + np.maximum(minute, 0).astype("timedelta64[m]"))

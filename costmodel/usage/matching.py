@@ -94,13 +94,13 @@ def matched(priced: Priced) -> Matching:
     groups["hint"] = _hints(groups, priced, models)
     paid = frame.loc[other & stated, ["provider", "kind", "billed_pico"]]
     rest = [
-        {"what": f"{kind} of {who}", "billed_pico": total(part["billed_pico"])}
+        (f"{kind} of {who}", total(part["billed_pico"]))
         for (who, kind), part in paid.groupby(["provider", "kind"], observed=True, sort=True)
     ]
     columns = ["provider", "day", "model", "list_pico", "billed_pico", "state", "hint"]
     return Matching(
         groups[columns],
-        pd.DataFrame(rest, columns=["what", "billed_pico"]),
+        pd.DataFrame(sorted(rest), columns=["what", "billed_pico"]),
         tuple(_twice(frame)),
     )
 

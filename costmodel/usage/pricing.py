@@ -360,7 +360,7 @@ def _unpriced(priced: pd.DataFrame, book: PriceBook, missing: Mapping[str, Bools
                 total(group["billed_pico"]),
             )
         )
-    return pd.DataFrame.from_records(records, columns=columns)
+    return pd.DataFrame.from_records(sorted(records, key=lambda r: r[:5]), columns=columns)
 
 
 def _no_meter(book: PriceBook, key: Key, meter: str) -> str:

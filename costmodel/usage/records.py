@@ -229,7 +229,7 @@ class _Checked(io.RawIOBase):
             self._count(cells, blank, lines)
             self.cells = int(marks.size - upto[-1])
             self.length = int(data.size - ends[-1] - 1)
-            self.begin = self.line + int(raw.size)
+            self.begin = int(lines[-1]) + 1
         else:
             self.cells += int(marks.size)
             self.length += data.size

@@ -77,7 +77,9 @@ class Summary:
         # not said is not zero
         for name in ("requests", "quantity"):
             sums[name] = groups[name].sum(min_count=1)[name].to_numpy()
-        return sums
+        # in an order that does not depend on that of the files
+        words = {key: sums[key].astype(str) for key in keys if key != "day"}
+        return sums.assign(**words).sort_values(keys, ignore_index=True)
 
     def days(self) -> pd.DataFrame:
         """Return the ledger by day, with what was matched."""

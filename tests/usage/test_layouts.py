@@ -45,8 +45,7 @@ def only(ledger: Ledger, layout: str) -> list[dict[str, Any]]:
     """Return the rows of a ledger of one file, which was recognised as a layout."""
     (export,) = ledger.exports
     assert export.layout == layout
-    records: list[dict[str, Any]] = ledger.frame.to_dict("records")
-    return records
+    return [{str(key): x for key, x in row.items()} for row in ledger.frame.to_dict("records")]
 
 
 TOKENS = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens")

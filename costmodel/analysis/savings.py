@@ -267,6 +267,8 @@ def _notes(priced: Priced, calls: Calls, models: Sequence[str]) -> Iterator[str]
         yield f"{int(unpriced['rows'].sum()):,} rows without a price are left out"
     if (np.nan_to_num(calls.requests, nan=2.0) > 1).any():
         yield "rows of several requests: whether one fits a context window is told by their mean"
+    if (np.asarray(calls.columns["input_tokens"])[calls.tokens["input_tokens"] > 0] == 0).any():
+        yield "rows that do not say how long a request is cost the lowest tier, and fit any window"
 
 
 # other models

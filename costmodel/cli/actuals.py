@@ -23,9 +23,11 @@ from costmodel.cli.shell import (
     terminal,
     write_text,
 )
+from costmodel.cli.usage import Basis, Overlaps
 
 if TYPE_CHECKING:
     from costmodel.months import Array, Months
+    from costmodel.prices.book import PriceBook
     from costmodel.usage.ledger import Ledger
 
 LINES, ALLOCATED = 8, 10  # shown
@@ -40,28 +42,36 @@ PARTS = {
 }
 
 Usage = Annotated[
-    list[Path], typer.Argument(metavar="USAGE...", help="Usage logs, exports or invoices.")
+    list[str],
+    typer.Argument(
+        metavar="USAGE...", help="Usage logs and bills, or folders of them; plain, .gz or .zst."
+    ),
 ]
 Projects = Annotated[
     list[str] | None, typer.Option("--project", help="Only this project; repeat it.")
 ]
-Basis = Annotated[
-    str,
-    typer.Option(metavar="billed|effective", help="Money of exports that state two: cash or use."),
-]
 
 
-def ledger_of(usage: Sequence[Path], projects: Sequence[str] | None = None) -> Ledger:
+def ledger_of(
+    usage: Sequence[str],
+    book: PriceBook,
+    overlaps: str = "refuse",
+    projects: Sequence[str] | None = None,
+) -> Ledger:
     """Read usage files into one ledger, of some projects only where any are named.
 
     Raises:
         DataError: If a file cannot be read, or no row is of such a project.
     """
     from costmodel.errors import DataError, nearest
+    from costmodel.usage.condensing import grain_of
     from costmodel.usage.ledger import Ledger
-    from costmodel.usage.reading import read
+    from costmodel.usage.reading import OVERLAPS, read
 
-    found = read(*usage)
+    if overlaps not in OVERLAPS:
+        message = f"--overlaps {overlaps}: unknown{nearest(overlaps, OVERLAPS)}"
+        raise DataError(message)
+    found = read(*usage, grain=grain_of(book), overlaps=overlaps)
     if not projects:
         return found
     known = {str(name) for name in found.frame["project"].unique()} - {""}
@@ -106,6 +116,7 @@ def actuals(
     ] = None,
     project: Projects = None,
     basis: Basis = "billed",
+    overlaps: Overlaps = "refuse",
     draws: Annotated[float, count("--draws", "Draws of the forecast.")] = 2_000,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     csv: Annotated[
@@ -129,7 +140,7 @@ def actuals(
         message = f"--draws must be a whole number of at least 1, got {draws:g}"
         raise typer.BadParameter(message)
     scenario, book = Scenario.read(file), price_book(prices)
-    ledger = ledger_of(usage, project)
+    ledger = ledger_of(usage, book, overlaps, project)
     chance = chance_of(scenario, book if at is None else book.at(at), seed=seed)
     found = compared(
         chance,

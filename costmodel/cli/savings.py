@@ -21,6 +21,7 @@ from costmodel.cli.shell import (
     terminal,
     write_text,
 )
+from costmodel.cli.usage import Overlaps
 
 if TYPE_CHECKING:
     from costmodel.analysis.savings import Savings
@@ -51,6 +52,7 @@ def savings(
         str, typer.Option(help="Kind of content, for the ratios of tokenizers.csv.")
     ] = "english",
     project: Projects = None,
+    overlaps: Overlaps = "refuse",
     to_scenario: Annotated[
         Path | None,
         typer.Option("--to-scenario", metavar="OUT.toml", help="Draft a scenario from this use."),
@@ -64,7 +66,7 @@ def savings(
     from costmodel.usage.pricing import price
 
     book = price_book(prices, at)
-    ledger = ledger_of(usage, project)
+    ledger = ledger_of(usage, book, overlaps, project)
     priced = price(ledger, book)
     found = computed(
         priced, models=model or (), batch=batch, cached=cached, keeps=keeps, content=content

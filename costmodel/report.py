@@ -117,7 +117,7 @@ class Report:
             figures=data,
             config=json.dumps(style.CONFIG),
             dark=json.dumps(style.DARK),
-            recolour=style.RECOLOUR,
+            shown=style.SHOWN,
         )
 
     def csv(self) -> dict[str, str]:
@@ -412,22 +412,22 @@ PAGE = """<!doctype html>
 const figures = {figures};
 const config = {config};
 const inks = {dark};
-{recolour}const theme = matchMedia("(prefers-color-scheme: dark)");
+{shown}const theme = matchMedia("(prefers-color-scheme: dark)");
 const paper = matchMedia("print");
 function draw(light, width) {{
   figures.forEach((figure, k) => {{
     const place = document.getElementById("chart" + k);
     const text = JSON.stringify(figure);
-    const shown = JSON.parse(light ? text : recoloured(text, inks));
-    if (width) shown.layout.width = width;
-    const how = width ? {{...config, responsive: false}} : config;
-    Plotly.react(place, shown.data, shown.layout, how);
+    const shown = shownFigure(text, light ? null : inks, width || place.clientWidth);
+    place.style.height = shown.layout.height + "px";
+    Plotly.react(place, shown.data, shown.layout, config);
     place.dataset.drawn = light ? "light" : "dark";
   }});
 }}
 const again = () => draw(paper.matches || !theme.matches, paper.matches ? 690 : 0);
 again();
 theme.addEventListener("change", again);
+addEventListener("resize", again);
 paper.addEventListener("change", again);
 </script>
 </body>

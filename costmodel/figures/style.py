@@ -67,7 +67,7 @@ NARROW_PX = 560  # width of the plot on the narrowest page we care for
 # the button that uploads a chart must not be there, and $1 to $2 is no formula
 CONFIG: dict[str, Any] = {
     "displaylogo": False,
-    "responsive": True,
+    "responsive": False,  # the page watches its width
     "showSendToCloud": False,
     "typesetMath": False,
 }
@@ -112,8 +112,8 @@ def darkened(json: str) -> str:
     return re.sub(found, lambda match: DARK[match[0]], json)
 
 
-# the same for a browser: recoloured(text, inks)
-RECOLOUR = (Path(__file__).parent / "recolour.js").read_text("utf-8")
+# the same for a browser, and lines of the heading that fit: shownFigure(text, inks, width)
+SHOWN = (Path(__file__).parent / "shown.js").read_text("utf-8")
 
 
 def finding_of(figure: go.Figure) -> str:
@@ -292,6 +292,7 @@ def dress(
     """
     heading = [said(line) for line in wrap(title, _even(len(title), TITLE_LETTERS))]
     rows = [row for text in subtitle for row in wrapped(text, SUBTITLE_LETTERS)]
+    whole = {"title": said(title), "subtitle": list(subtitle), "rows": [len(heading), len(rows)]}
     top = 18 + 22 * len(heading) + 17 * len(rows) + 18
     height = round(plot_px + top + bottom)
     return figure.update_layout(
@@ -303,6 +304,7 @@ def dress(
         },
         height=height,
         margin={"l": 16, "r": right, "t": top, "b": bottom},
+        meta=whole,
     )
 
 

@@ -78,9 +78,9 @@ function render({ model, el }) {
         const seq = model.get("seq");
         const text = model.get("figure");
         if (!text) break;
-        const figure = JSON.parse(isDark() ? recoloured(text, model.get("inks")) : text);
+        width = el.clientWidth;
+        const figure = shownFigure(text, isDark() && model.get("inks"), width);
         el.style.minHeight = `${figure.layout.height}px`;
-        width = figure.layout.width = el.clientWidth;
         keepZoom(figure.layout);
         await Plotly.react(place, figure.data, figure.layout, model.get("config"));
         resetTo(place._fullLayout);

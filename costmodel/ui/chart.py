@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anywidget
 import traitlets
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 HERE = Path(__file__).parent
-CONFIG: Mapping[str, Any] = {**style.CONFIG, "responsive": False}  # the chart itself watches
 
 
 class Library(Widget):  # type: ignore[misc]
@@ -47,14 +45,14 @@ class Chart(anywidget.AnyWidget):
         seq: Number of the figure.
     """
 
-    _esm = style.RECOLOUR + (HERE / "chart.js").read_text("utf-8")
+    _esm = style.SHOWN + (HERE / "chart.js").read_text("utf-8")
     _css = (HERE / "chart.css").read_text("utf-8")
     figure = traitlets.Unicode().tag(sync=True)
     finding = traitlets.Unicode().tag(sync=True)
     seq = traitlets.Int(0).tag(sync=True)
     library = traitlets.Unicode().tag(sync=True)
     inks = traitlets.Dict(dict(style.DARK)).tag(sync=True)
-    config = traitlets.Dict(dict(CONFIG)).tag(sync=True)
+    config = traitlets.Dict(dict(style.CONFIG)).tag(sync=True)
 
     def __init__(self, figure: go.Figure | None = None) -> None:
         """Make a chart, of a figure where one is given."""

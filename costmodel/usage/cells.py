@@ -88,7 +88,7 @@ def words(values: Any) -> pd.Categorical:
     known = [_written_out(level) for level in levels]
     merged, names = pd.factorize(np.array([*known, ""], object))
     # the last code, -1, is that of the blank
-    return pd.Categorical.from_codes(merged[codes], pd.Index(names))
+    return pd.Categorical.from_codes(merged[codes], pd.Index(names, dtype="str"))
 
 
 def text(values: Any) -> npt.NDArray[np.object_]:

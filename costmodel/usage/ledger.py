@@ -123,7 +123,7 @@ def _alone(word: str) -> Any:
     """Return the categories of a column that holds one word throughout."""
     import pandas as pd
 
-    return pd.CategoricalDtype([word])
+    return pd.CategoricalDtype(pd.Index([word], dtype="str"))
 
 
 def words(values: Any, count: int) -> Any:
@@ -136,7 +136,12 @@ def words(values: Any, count: int) -> Any:
     if not isinstance(found, pd.Categorical):
         plain = values if isinstance(values, pd.Series) else np.asarray(values, object)
         codes, levels = pd.factorize(plain)
-        found = pd.Categorical.from_codes(codes, pd.Index([str(level) for level in levels]))
+        names = pd.Index([str(level) for level in levels], dtype="str")
+        found = pd.Categorical.from_codes(codes, names)
+    if found.categories.dtype == object:
+        # of one type, so that ledgers can be joined
+        names = pd.Index([str(level) for level in found.categories], dtype="str")
+        found = pd.Categorical.from_codes(found.codes, names)
     if found.codes.size and found.codes.min() < 0:
         if "" not in found.categories:
             found = found.add_categories([""])

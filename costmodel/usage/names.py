@@ -77,4 +77,4 @@ def named(frame: pd.DataFrame, book: PriceBook) -> Any:
         model = str(models.categories[code % size])
         made.append(tables_name(book, provider, model) or model)
     own, names = pd.factorize(np.array(made, object))
-    return pd.Categorical.from_codes(own[number], pd.Index(names, dtype=object))
+    return pd.Categorical.from_codes(own[number], pd.Index(names, dtype="str"))

@@ -461,7 +461,7 @@ def _array(values: Any) -> Any:
         codes = values.indices
         if codes.null_count:
             codes = codes.fill_null(-1)
-        levels = pd.Index(values.dictionary.to_pylist(), dtype=object)
+        levels = pd.Index(values.dictionary.to_pylist(), dtype="str")
         return pd.Categorical.from_codes(codes.to_numpy(zero_copy_only=False), levels)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return values.to_numpy(zero_copy_only=False)

@@ -116,7 +116,7 @@ def levels(function: Callable[[str], str], values: Any) -> Any:
     words = cells.words(values)
     made = [function(str(word)) for word in words.categories]
     codes, names = pd.factorize(np.array(made, object))
-    return pd.Categorical.from_codes(codes[words.codes], pd.Index(names))
+    return pd.Categorical.from_codes(codes[words.codes], pd.Index(names, dtype="str"))
 
 
 def taken(batch: pd.DataFrame, **columns: str) -> Columns:

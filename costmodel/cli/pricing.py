@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -352,10 +353,14 @@ def pricing_history(
     json_: Json = False,  # noqa: FBT002
     prices: Prices = None,
 ) -> None:
-    """Show how the token prices of a model moved, announced changes included."""
+    """Show how the token prices of a model moved, announced changes included; or a GPU's rent."""
     from costmodel.analysis.prices import price_history
 
     book = price_book(prices)
+    if provider is None and "/" not in model:
+        with suppress(PriceError):
+            _print_rents(book, book.catalog.gpu(model), as_json=json_)
+            return
     tables, refused = [], []
     for known in _models(book, model, provider):
         try:
@@ -399,6 +404,36 @@ def pricing_history(
             ]
         )
     terminal().print(grid(columns, rows, f"{model} {mode} {region}".rstrip()))
+
+
+def _print_rents(book: PriceBook, gpu: str, *, as_json: bool) -> None:
+    from costmodel.prices.specs import Specs
+
+    rows = [row for row in Specs.of(book).rows("gpu_history") if row["gpu"] == gpu]
+    if as_json:
+        names = ("market", "quarter", "usd_per_gpu_hour", "low", "high", "series", "readings")
+        shown = [
+            {name: row[name].isoformat() if name == "quarter" else row[name] for name in names}
+            for row in rows
+        ]
+        print_json({"gpu": gpu, "rents": shown})
+        return
+    columns = {"Market": "left", "Quarter from": "left", "US$ per GPU-hour": "right"}
+    columns |= {"Lowest": "right", "Highest": "right", "Series": "right", "Readings": "right"}
+    columns |= {"Row": "left"}
+    cells = [
+        [
+            row["market"],
+            row["quarter"].isoformat(),
+            *(f"{row[name]:g}" for name in ("usd_per_gpu_hour", "low", "high")),
+            *(f"{row[name]:.0f}" for name in ("series", "readings")),
+            f"{row['file']}:{row['line']}",
+        ]
+        for row in rows
+    ]
+    console = terminal()
+    console.print(grid(columns, cells, f"{gpu}: median over the series that were read"))
+    console.print("Other sellers were read in other quarters: compare like with like.")
 
 
 def _book(word: str | None, prices: Sequence[str] | None) -> PriceBook:

@@ -1,4 +1,4 @@
-"""Commands on whole tables: `costmodel pricing check|fmt|stale|init`, `validate prices`."""
+"""Commands on whole tables: `costmodel pricing check|fmt|rebuild|stale|init`, `validate prices`."""
 
 from __future__ import annotations
 
@@ -128,6 +128,39 @@ def pricing_fmt(
             print(name)
         verb = "would be" if check else "were"
         terminal().print(f"{len(found)} files {verb} written anew")
+    if found and check:
+        raise typer.Exit(BAD_INPUT)
+
+
+@pricing_app.command("rebuild")
+def pricing_rebuild(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="DIR", help="Tables; else $COSTMODEL_PRICES, ./pricing."),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing, exit 2.")] = False,  # noqa: FBT002
+    on: On = None,
+    json_: Json = False,  # noqa: FBT002
+) -> None:
+    """Compute survival.csv (of lifetimes.csv) and gpu_history.csv (of gpu_rents.csv) anew."""
+    from costmodel import costs
+    from costmodel.analysis.derived import RAW, rebuilt
+    from costmodel.prices.book import edited_folder
+    from costmodel.prices.rows import read_table
+    from costmodel.prices.writing import editing
+
+    where = edited_folder(folder)
+    with editing(where) as edited:
+        found = rebuilt(where, costs.today() if on is None else on)
+        if found and not check:
+            edited.write(found, lambda copy: [read_table(name, [copy]) for name in RAW])
+    if json_:
+        print_json({"folder": str(where), "files": list(found)})
+    else:
+        for name in found:
+            print(name)
+        verb = "would be" if check else "were"
+        terminal().print(f"{len(found)} tables {verb} computed anew")
     if found and check:
         raise typer.Exit(BAD_INPUT)
 

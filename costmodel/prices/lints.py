@@ -443,7 +443,7 @@ def _over(known: Known, row: Record) -> bool:
 
 
 # what was measured or said once, and does not move with the market
-AGELESS = ("tokenizers", "images", "gpus", "claims", "rules", "lifetimes")
+AGELESS = ("tokenizers", "images", "gpus", "claims", "rules", "lifetimes", "gpu_rents")
 
 
 def not_served(known: Known) -> Iterator[tuple[Record, str]]:

@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 import orjson
 import pandas as pd
 
-from costmodel.errors import DataError
+from costmodel.errors import DataError, PriceError
 from costmodel.prices.sources import (
     aws_price_list,
     azure_retail,
@@ -53,6 +53,11 @@ class Source:
     several: bool = False
 
 
+# what reading a file meets that looks like a source's and is laid out otherwise
+BROKEN = (
+    *(KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError),
+    *(OSError, pd.errors.InvalidIndexError, PriceError),
+)
 PATIENCE_S, MOST_PAGES = 60.0, 500
 RAW = "https://raw.githubusercontent.com"
 SOURCES: dict[str, Source] = {
@@ -184,18 +189,19 @@ def read(name: str, where: str, on: date) -> Reading:
     source = SOURCES[name]
     files = find_files(where, source.patterns)
     files = files if source.several else files[:1]
-    mine = [file for file in files if source.is_mine(file)]
+    try:
+        mine = [file for file in files if source.is_mine(file)]
+    except RecursionError:
+        mine = []
     if not mine:
         raise DataError(_not_mine(files[0], source))
     try:
         frame = source.read(mine, on.isoformat())
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        if isinstance(error, DataError):
-            raise
-        message = (
-            f"{mine[0].name}: is not laid out as {name} was "
-            f"({type(error).__name__}: {str(error)[:80]}); nothing was imported"
-        )
+    except DataError:
+        raise
+    except BROKEN as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:80]
+        message = f"{mine[0].name}: is not laid out as {name} was ({said}); nothing was imported"
         raise DataError(message) from None
     if frame.empty:
         message = f"{mine[0].name}: holds no price of {name}"

@@ -41,8 +41,9 @@ def read(files: Sequence[File], on: str) -> pd.DataFrame:
         files: The JSON list.
         on: Day of the import: later ends are still to come.
     """
-    data = pd.DataFrame(files[0].json).fillna("")
-    end = data["shutdown_date"].astype(str)
+    data = pd.DataFrame(files[0].json).astype(object)
+    data = data.where(data.notna(), "").astype(str)
+    end = data["shutdown_date"]
     rows = pd.DataFrame(
         {
             "table": "models",

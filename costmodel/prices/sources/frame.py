@@ -43,6 +43,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "gpu_rental": ("price_per_hour",),
     "models": ("retires",),
 }
+ABSURD = 1e15  # no price, no number of tokens
 DIGITS = 9  # of a price: what is beyond comes of multiplying floats
 DEAREST_MTOK, DEAREST_EMBEDDING = 1000.0, 10.0  # US$ per Mtok beyond which a unit has slipped
 GPU_HOUR = (0.02, 60.0)  # US$ for one GPU
@@ -57,6 +58,7 @@ def rounded(values: Any) -> npt.NDArray[np.float64]:
     0.1
     """
     x = np.asarray(values, float)
+    x = np.where(np.abs(x) < ABSURD, x, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         exponent = np.where((x != 0) & np.isfinite(x), np.floor(np.log10(np.abs(x))), 0.0)
     up = np.power(10.0, DIGITS - 1 - exponent)

@@ -38,7 +38,7 @@ def _provider(file: File) -> pd.DataFrame:
     try:
         data = pd.read_csv(io.StringIO(file.text), dtype=str, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        message = f"{file.name}: is not a whole CSV table ({error})"
+        message = f"{file.name}: is not a whole CSV table ({' '.join(str(error).split())})"
         raise DataError(message) from None
     data = data[pd.to_numeric(data["gpu_count"], errors="coerce") > 0]
     stem = PurePosixPath(file.name).stem

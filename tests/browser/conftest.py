@@ -32,8 +32,10 @@ from playwright.sync_api import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-PLAIN = ("00_start_here.ipynb", "09_use_in_scripts.ipynb")  # without an app
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+PLAIN = ("00_start_here.ipynb", "09_use_in_scripts.ipynb")
+APPS = [name for name in NOTEBOOKS if name not in PLAIN]
+SCENARIO_APPS = [name for name in APPS if name[:2] in ("01", "02", "03")]
 PICTURES = ROOT / ".screenshots"
 HEIGHT = 1200
 TOKEN = "costmodel"
@@ -92,11 +94,12 @@ MISFITS = """() => [...document.querySelectorAll(".cm-chart")]
     .map(chart => [chart.clientWidth, chart.querySelector(".main-svg").clientWidth])
     .filter(([room, width]) => Math.abs(room - width) > 2)
     .map(([room, width]) => `a picture of ${width} in ${room}`)"""
-WORDS = """() => [...document.querySelectorAll(".cm-chart")]
+# words and shapes of the pictures on show, but for what the pointer is on
+DRAWN = """() => [...document.querySelectorAll(".cm-chart")]
     .filter(chart => chart.offsetParent !== null)
-    .flatMap(chart => [...chart.querySelectorAll(".main-svg text")])
-    .filter(text => !text.closest(".hoverlayer"))
-    .map(text => text.textContent).join(" ")"""
+    .flatMap(chart => [...chart.querySelectorAll(".main-svg :is(text, path)")])
+    .filter(part => !part.closest(".hoverlayer"))
+    .map(part => part.textContent + (part.getAttribute("d") ?? "")).join(" ")"""
 SIDEWAYS = """() => [...document.querySelectorAll("html, .jp-Notebook, .jp-Notebook *")]
     .filter(e => e.scrollWidth > e.clientWidth + 1
         && ["auto", "scroll"].includes(getComputedStyle(e).overflowX))
@@ -233,23 +236,29 @@ class Notebook:
 
     @property
     def pictures(self) -> str:
-        """The words of the pictures on show: titles, labels, ticks."""
-        words: str = self.page.evaluate(WORDS)
-        return words
+        """What the pictures on show are made of."""
+        drawn: str = self.page.evaluate(DRAWN)
+        return drawn
 
-    def until_pictures(self, operator: str, words: str) -> None:
-        """Wait until the words of the pictures are (===) or are not (!==) some."""
-        self.page.wait_for_function(f"words => ({WORDS})() {operator} words", arg=words)
+    def until_pictures(self, operator: str, drawn: str) -> None:
+        """Wait until the pictures are (===) or are no longer (!==) as they were."""
+        self.page.wait_for_function(f"drawn => ({DRAWN})() {operator} drawn", arg=drawn)
+
+    @property
+    def field(self) -> Locator:
+        """The first row with a number and a slider."""
+        rows = self.page.locator(".cm-row:has(input[type=range])").all()
+        return next(row for row in rows if row.locator("input[type=text]").input_value())
 
     @property
     def number(self) -> Locator:
-        """The first box for a number that has a slider beside it."""
-        return self.page.locator(".cm-row:has(input[type=range]) input[type=text]").first
+        """The box for the number."""
+        return self.field.locator("input[type=text]")
 
     @property
     def slider(self) -> Locator:
-        """The first slider."""
-        return self.page.locator(".cm-row input[type=range]").first
+        """The slider beside it."""
+        return self.field.locator("input[type=range]")
 
     def enter(self, box: Locator, text: str) -> None:
         """Type a text into a box."""
@@ -303,6 +312,12 @@ class Notebook:
         self.page.evaluate(f"async () => {{ await {SESSION}.ready; }}")
         self.idle()
 
+    @property
+    def downloads(self) -> list[str]:
+        """The files that the last tab offers."""
+        self.open_tab(self.tabs()[-1])
+        return self.page.locator(".cm-downloads :is(a, button)").all_inner_texts()
+
     def download(self, title: str) -> Path:
         """Take a file away from the last tab, and put it where scenarios lie."""
         self.open_tab(self.tabs()[-1])
@@ -324,7 +339,7 @@ class Notebook:
 
     def violations(self) -> list[str]:
         """Return what axe finds in our part of the page."""
-        found = Axe().run(self.page, context=OURS).response["violations"]
+        found = Axe().run(self.page, OURS, {"resultTypes": ["violations"]}).response["violations"]
         return [
             f"{rule['id']}: {', '.join(str(node['target'][0]) for node in rule['nodes'][:5])}"
             for rule in found
@@ -411,16 +426,15 @@ def notebook(request: pytest.FixtureRequest, browser: Browser, lab: Lab) -> Iter
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Ask about apps only where there is one."""
-    items[:] = [
-        item
-        for item in items
-        if not (
-            isinstance(item, pytest.Function)
-            and "app" in item.fixturenames
-            and item.callspec.params["notebook"] in PLAIN
-        )
-    ]
+    """Ask about apps where there is one, and about scenarios where the app saves one."""
+    asked = [item for item in items if isinstance(item, pytest.Function)]
+    for fixture, names in (("app", APPS), ("scenario_app", SCENARIO_APPS)):
+        gone = [
+            item
+            for item in asked
+            if fixture in item.fixturenames and item.callspec.params["notebook"] not in names
+        ]
+        items[:] = [item for item in items if item not in gone]
 
 
 @pytest.fixture
@@ -428,3 +442,9 @@ def app(notebook: Notebook) -> Notebook:
     """Return a notebook with an app, at its first tab."""
     notebook.open_tab(notebook.tabs()[0])
     return notebook
+
+
+@pytest.fixture
+def scenario_app(app: Notebook) -> Notebook:
+    """Return a notebook whose app is about a scenario and saves it."""
+    return app

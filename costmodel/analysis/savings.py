@@ -225,9 +225,9 @@ def savings(
     chosen = [priced.book.catalog.models_named(word)[0] for word in models]
     for model in chosen:
         priced.book.key(Key("inference", model.provider, model.name))
-    proposed = () if models else tuple(_proposed(calls, content))
+    found_new = () if models else tuple(proposed(calls, content))
     found = []
-    for model in chosen or proposed:
+    for model in chosen or found_new:
         try:
             found.append(_on_model(calls, model, content))
         except PriceError as error:
@@ -386,8 +386,13 @@ def _saving(
     return Saving(name, kind, (before - saved) / 1e12, saved / 1e12, part * share, ratio, notes)
 
 
-def _proposed(calls: Calls, content: str) -> Iterator[Model]:
-    """Yield models that are new, cheaper, and can serve the log: told from a part of its rows."""
+def proposed(calls: Calls, content: str) -> Iterator[Model]:
+    """Yield models that are new, cheaper, and can serve a log: told from a part of its rows.
+
+    Args:
+        calls: The log.
+        content: Kind of content, for the ratios of tokenizers.
+    """
     last = np.max(np.asarray(calls.columns["on"], "datetime64[D]")).astype(object)
     calls = calls.sample(ROWS)
     book, catalog = calls.book, calls.book.catalog

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -172,3 +175,24 @@ def test_stale_lists_rows_with_their_source(command_line: Run) -> None:
     assert found[0]["source"].startswith("https://")
     assert found[0]["days"] > 90
     assert "rows not seen" in command_line("pricing", "stale", *DAY)[1]
+
+
+@pytest.mark.usefixtures("mine")
+def test_add_asks_on_a_terminal_for_what_is_missing(tmp_path: Path) -> None:
+    """Input and output, no cached price; page, release and context; the tokenizer is not known."""
+    answers = ["1", "", "4", "https://example.com/prices", "2026-11-01", "400000", ""]
+    ours, theirs = pty.openpty()
+    words = ("-c", "from costmodel.cli import main; main()", "pricing", "add", "openai", "gpt-7")
+    with subprocess.Popen(
+        [sys.executable, *words, *DAY], stdin=theirs, stdout=subprocess.PIPE, text=True
+    ) as run:
+        os.write(ours, "".join(f"{answer}\n" for answer in answers).encode())
+        out, _ = run.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert run.returncode == 0
+    assert "US dollars per 1M input tokens" in out
+    row = (tmp_path / "pricing/inference/openai.csv").read_text().splitlines()[1].split(",")
+    assert [cell for cell in row if cell][:4] == ["gpt-7", "standard", "1", "4"]
+    facts = (tmp_path / "pricing/models.csv").read_text().splitlines()[1]
+    assert facts.startswith("openai,gpt-7,,2026-11-01,,,,400000,")

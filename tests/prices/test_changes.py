@@ -12,7 +12,7 @@ import pytest
 
 import costmodel as cm
 from costmodel.errors import PriceError
-from costmodel.prices import changes
+from costmodel.prices import selecting
 from costmodel.prices.book import shipped_dir
 from costmodel.prices.changes import Change, add_model, add_row
 from costmodel.prices.rows import Key
@@ -241,9 +241,9 @@ def test_a_new_provider_is_one_only_if_said(mine: Path) -> None:
 
 
 def test_short_words_are_columns() -> None:
-    for table, words in changes.SHORT.items():
+    for table, words in selecting.SHORT.items():
         for word, column in words.items():
-            assert changes.column_of(table, word) == column
+            assert selecting.column_of(table, word) == column
 
 
 def test_the_other_modes_and_tiers_may_move_by_the_same_factor(mine: Path) -> None:

@@ -78,9 +78,14 @@ def cost_by_phase(
                 "%{customdata[2]} of the option%{customdata[3]}<extra></extra>"
             ),
         )
-    for k, total in enumerate(shown["total_usd"]):
+    damage = _damage(shown)
+    if damage.any():
+        _failures(figure, shown, damage)
+    ends = shown["total_usd"].to_numpy(float) + damage
+    for k, (total, end) in enumerate(zip(shown["total_usd"], ends, strict=True)):
+        bill = "bill " if damage.any() else ""
         figure.add_annotation(
-            x=total, y=k, text=f" {whole(float(total))}", showarrow=False, xanchor="left"
+            x=end, y=k, text=f" {bill}{whole(float(total))}", showarrow=False, xanchor="left"
         )
     left_out = [said(name) for name in frame[~frame["feasible"]]["name"]]
     note = f"Cost over {months} months in US dollars, undiscounted"
@@ -88,6 +93,8 @@ def cost_by_phase(
     note += " · best on top"
     if ranked.any() and shown["usd_per_success"].notna().any():
         note += " (cost per successful outcome)"
+    if damage.any():
+        note += f" · {style.coloured('■&nbsp;Damage', style.GREY)} of requests that fail, not billed"
     if not ranked.all():
         note += " · pale: below the required success rate, or none stated"
     notes = [note]
@@ -107,8 +114,33 @@ def cost_by_phase(
         },
     )
     if len(shown):
-        figure.update_xaxes(range=[0, float(shown["total_usd"].max()) * 1.18])
+        figure.update_xaxes(range=[0, float(ends.max()) * 1.2])
     return figure
+
+
+def _damage(shown: pd.DataFrame) -> np.ndarray[Any, Any]:
+    """Return the damage of failures of each option that is ranked, 0 for others. [US$]"""
+    damage = shown["damage_usd"].astype(float).fillna(0.0).to_numpy(float)
+    return np.where(shown["rank"].notna(), damage, 0.0)
+
+
+def _failures(figure: go.Figure, shown: pd.DataFrame, damage: np.ndarray[Any, Any]) -> None:
+    """Draw the damage of failures behind the bill: both together are what options are ranked by."""
+    figure.add_bar(
+        orientation="h",
+        y=list(range(len(shown))),
+        x=[float(f"{usd:.6g}") for usd in damage],
+        name="Damage",
+        marker={"color": style.alpha(style.GREY.line, 0.35)},
+        customdata=[
+            f"<b>{said(name)}</b><br>Damage of failures: {money(usd)}<br>"
+            f"<i>as the scenario states it; {float(rate):.0%} of the single attempts succeed</i>"
+            for name, usd, rate in zip(
+                shown["name"], damage, shown["success_rate"].fillna(0.0), strict=True
+            )
+        ],
+        hovertemplate="%{customdata}<extra></extra>",
+    )
 
 
 def _dearest(bills: Mapping[str, pd.DataFrame] | None, name: str, phase: str) -> str:

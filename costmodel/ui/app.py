@@ -122,6 +122,7 @@ class App(VBox):  # type: ignore[misc]
         tabs: Sequence[Tab],
         more: Fields = (),
         warnings: Callable[[Any], Sequence[str]] = lambda _found: (),
+        aside: Callable[[Any], str] = lambda _found: "",
         sure: Sure | None = None,
     ) -> None:
         """Make an app and work out its first state.
@@ -135,6 +136,7 @@ class App(VBox):  # type: ignore[misc]
             tabs: At most seven, the last one "Numbers".
             more: Further controls, folded away.
             warnings: Function of what was computed: sentences above the verdict.
+            aside: Function of what was computed: what is said below the verdict, smaller.
             sure: How sure the verdict is.
         """
         if len(tabs) > MOST_TABS or any(len(tab.title) > MOST_LETTERS for tab in tabs):
@@ -143,7 +145,7 @@ class App(VBox):  # type: ignore[misc]
         self._lock = RLock()
         self._fields, self._more = fields, more
         self._compute, self._verdict, self._warnings = compute, verdict, warnings
-        self._sure, self.tabs = sure, tuple(tabs)
+        self._aside, self._sure, self.tabs = aside, sure, tuple(tabs)
         self.state: Any = state
         self.found: Any = None
         self._known: dict[str, Field] = {}
@@ -311,10 +313,10 @@ class App(VBox):  # type: ignore[misc]
         page.shown = self._number
 
     def _sure_words(self) -> str:
-        if self._sure is None:
-            return ""
-        number, worked = self._worked.get(self._sure.needs, (0, None))
-        return self._sure.words(self.found, worked) if number == self._number else ""
+        words = [self._aside(self.found)]
+        if self._sure is not None and self._has(self._sure.needs):
+            words.insert(0, self._sure.words(self.found, self._worked[self._sure.needs][1]))
+        return " ".join(filter(None, words))
 
     def _settle_state(self) -> None:
         """Say whether everything on show is there."""

@@ -13,6 +13,7 @@ added.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -192,6 +193,19 @@ def budget_of(number: int = DRAWS) -> Needs:
     return work
 
 
+ASIDE = re.compile(r" (?=The lowest bill that meets|Left out:)")
+
+
+def verdict_of(found: Found) -> str:
+    """Return the verdict of the comparison, without what is said beside it."""
+    return ASIDE.split(found.result.verdict)[0]
+
+
+def beside(found: Found) -> str:
+    """Return what the verdict of the comparison says beside which option is the cheapest."""
+    return " ".join(ASIDE.split(found.result.verdict)[1:])
+
+
 def how_sure(found: Found, drawn: Mapping[str, Any]) -> str:
     """Say how sure the verdict is, from the draws."""
     if not found.result.ranked:
@@ -216,7 +230,8 @@ class ScenarioApp(App):
         fields: Sequence[Field] | Callable[[State], Sequence[Field]],
         tabs: Sequence[Tab],
         more: Sequence[Field] | Callable[[State], Sequence[Field]] = (),
-        verdict: Callable[[Found], str] = lambda found: found.result.verdict,
+        verdict: Callable[[Found], str] = verdict_of,
+        aside: Callable[[Found], str] = beside,
         warnings: Callable[[Found], Sequence[str]] = lambda _found: (),
         sure: Sure | None = None,
         view: Mapping[str, Any] | None = None,
@@ -231,7 +246,8 @@ class ScenarioApp(App):
             fields: Controls, those the scenario does not know are left out.
             tabs: Tabs before "Numbers".
             more: Further controls, folded away.
-            verdict: The sentence; None = that of the comparison.
+            verdict: The sentence; that of the comparison if left out.
+            aside: What is said below it at once.
             warnings: Sentences above the verdict, beside those of the bills and of old prices.
             sure: How sure the verdict is; None = by draws of the whole scenario.
             view: What is no part of the scenario.
@@ -247,6 +263,7 @@ class ScenarioApp(App):
             state=None,
             compute=self._computed,
             verdict=verdict,
+            aside=aside,
             warnings=self._warned,
             sure=sure or Sure(budget_of(), how_sure),
             tabs=[*tabs, Tab("Numbers", self._numbers)],

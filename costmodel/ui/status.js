@@ -41,11 +41,11 @@ function render({ model, el }) {
       line.textContent = text;
       return line;
     });
-    const shown = 3;
+    const shown = 2;
     if (all.length > shown + 1) {
       const more = document.createElement("details");
       const title = document.createElement("summary");
-      title.textContent = `${all.length - shown} more warnings`;
+      title.textContent = `${all.length - shown} more`;
       more.append(title, ...all.splice(shown));
       all.push(more);
     }

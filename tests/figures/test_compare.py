@@ -36,7 +36,7 @@ def frame() -> pd.DataFrame:
 def test_the_bars_of_an_option_add_up_to_its_total(frame: pd.DataFrame) -> None:
     figure = cost_by_phase(frame, 24)
     drawn: dict[str, float] = {}
-    for trace in figure.data:
+    for trace in figure.data[:3]:
         for name, usd in zip(trace.y, trace.x, strict=True):
             drawn[names(figure)[name]] = drawn.get(names(figure)[name], 0.0) + usd
     feasible = frame[frame["feasible"]]
@@ -46,8 +46,8 @@ def test_the_bars_of_an_option_add_up_to_its_total(frame: pd.DataFrame) -> None:
 
 def test_one_trace_per_phase_in_the_colour_of_the_phase(frame: pd.DataFrame) -> None:
     figure = cost_by_phase(frame, 24)
-    assert [trace.name for trace in figure.data] == ["Build", "Serve", "Upkeep"]
-    for trace in figure.data:
+    assert [trace.name for trace in figure.data] == ["Build", "Serve", "Upkeep", "Damage"]
+    for trace in figure.data[:3]:
         assert trace.marker.color == PHASE_COLOURS[trace.name.lower()]
     assert figure.layout.barmode == "stack"
 
@@ -95,7 +95,17 @@ def test_every_total_is_written_beside_its_bar(frame: pd.DataFrame) -> None:
     figure = cost_by_phase(frame, 24)
     notes = figure.layout.annotations
     assert {names(figure)[note.y] for note in notes} == set(frame[frame["feasible"]]["name"])
-    assert all(note.text.strip().startswith("$") for note in notes)
+    assert all(note.text.strip().startswith("bill $") for note in notes)
+
+
+def test_bill_and_damage_together_are_what_the_options_are_ranked_by(frame: pd.DataFrame) -> None:
+    *_, damage = cost_by_phase(frame, 24).data
+    ranked = frame[frame["rank"].notna()].sort_values("rank")
+    drawn = list(damage.x)[::-1]
+    assert drawn[: len(ranked)] == pytest.approx(ranked["damage_usd"].tolist(), rel=1e-5)
+    assert drawn[len(ranked) :] == [0.0] * (len(drawn) - len(ranked))
+    free = frame.assign(damage_usd=0.0)
+    assert len(cost_by_phase(free, 24).data) == 3
 
 
 def test_the_bars_lead_back_to_the_dearest_price_row(

@@ -154,7 +154,7 @@ def test_an_app_of_a_scenario_says_what_the_command_line_says(
     app.control("workload.requests").value = "300k"
     app.save(tmp_path / "saved.toml")
     again = cm.compare(cm.Scenario.read(tmp_path / "saved.toml"))
-    assert app.verdict == again.verdict
+    assert again.verdict.startswith(app.verdict)
     for name, bill in again.bills.items():
         assert float(app.result.bills[name].total) == pytest.approx(float(bill.total), abs=0.005)
     bars = json.loads(app.charts[0].figure)["data"]
@@ -186,7 +186,7 @@ def test_the_code_on_the_last_tab_gives_the_same_verdict(
     app.control("start").value = "2027-01-01"
     app.control("months").value = "3 years"
     exec(app.code(), {})
-    assert capsys.readouterr().out.strip() == app.verdict
+    assert capsys.readouterr().out.strip().startswith(app.verdict)
 
 
 def test_a_broken_file_leaves_the_last_good_state(app: ScenarioApp, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.analysis.compare import Result, compare
+from costmodel.analysis.compare import Comparison, Result, compare
 from costmodel.analysis.wording import whole
 from costmodel.bill import Bill
 from costmodel.months import Array
@@ -139,9 +139,22 @@ def calendar(scenario: Scenario, book: PriceBook | None = None, option: str = ""
         ScenarioError: If there is no such option, or one contradicts itself.
         PriceError: If an option names something no table knows.
     """
+    return calendar_of(compare(scenario, book), option)
+
+
+def calendar_of(comparison: Comparison, option: str = "") -> Calendar:
+    """Work out what falls due in a scenario that is billed already.
+
+    Args:
+        comparison: Its options.
+        option: Only this option; blank = all.
+
+    Raises:
+        ScenarioError: If there is no such option.
+    """
+    scenario = comparison.scenario
     if option:
         scenario.option(option)
-    comparison = compare(scenario, book)
     shown = [result for result in comparison.results if option in ("", result.name)]
     entries: list[Entry] = []
     leaving = []

@@ -13,6 +13,7 @@ from costmodel.costs import inference_cost, plan_serving
 from costmodel.errors import CostModelError, DataError, PriceError
 from costmodel.plans import rental
 from costmodel.plans.serving import ServingPlan
+from costmodel.prices.book import PriceBook
 from costmodel.prices.specs import Specs
 
 TOKENS_PER_MTOK = 1e6
@@ -84,6 +85,33 @@ def hosted_usd_per_mtok(name: str, model: str, options: Mapping[str, Any]) -> fl
         book=options["book"],
     )
     return usd / float(inputs + outputs) * TOKENS_PER_MTOK
+
+
+def hosts_of(model: str, book: PriceBook) -> tuple[str, ...]:
+    """Return who answers with an open-weight model per token, as provider/model.
+
+    Args:
+        model: Open-weight model.
+        book: The prices.
+
+    Raises:
+        DataError: If the model is unknown.
+    """
+    specs = Specs.of(book)
+    name = specs.model(model)["model"]
+    found: dict[str, str] = {}
+    for key in book.products("inference"):
+        row = specs.model_named(key.sku) if key.mode == "standard" else None
+        if row is not None and row["model"] == name:
+            found.setdefault(key.provider, f"{key.provider}/{key.sku}")
+    return tuple(found.values())
+
+
+def hosted_models(book: PriceBook) -> tuple[str, ...]:
+    """Return the open-weight models that someone answers with per token."""
+    specs = Specs.of(book)
+    rows = (specs.model_named(key.sku) for key in book.products("inference"))
+    return tuple(sorted({str(row["model"]) for row in rows if row is not None}))
 
 
 def read_anchors(path: Path) -> dict[str, Sequence[Any]]:

@@ -103,7 +103,7 @@ def burn(
         _limit(figure, limit)
         labels.append(Label(f"limit {brief(limit)}", limit / top, style.QUIET))
     style.end_labels(figure, labels, BURN_PX)
-    lanes = _lanes(events)
+    lanes = lanes_of(events)
     below = LANE_PX * len(lanes) + (34 if lanes else 0)
     reading = f"Spent by the end of each month · line = median of {found['draws']:,} draws, "
     reading += "band = P10 to P90"
@@ -126,7 +126,7 @@ def burn(
         hovermode="closest",
     )
     if lanes:
-        _draw_lanes(figure, lanes, days)
+        draw_lanes(figure, lanes, days)
         figure.update_layout(
             xaxis2=axis | {"anchor": "y2", "matches": "x", "tickformat": "%b %Y"},
             yaxis2={
@@ -199,7 +199,7 @@ def _limit(figure: go.Figure, limit: float) -> None:
     )
 
 
-def _lanes(events: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+def lanes_of(events: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
     """Sort events into lanes, the rare and certain ones on top (last)."""
     lanes: dict[str, list[Mapping[str, Any]]] = {}
     for event in events:
@@ -209,9 +209,16 @@ def _lanes(events: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, A
     return {lane: lanes[lane] for lane in order[-MOST_LANES:]}
 
 
-def _draw_lanes(
+def draw_lanes(
     figure: go.Figure, lanes: Mapping[str, Sequence[Mapping[str, Any]]], days: Sequence[date]
 ) -> None:
+    """Draw what happens when on a second pair of axes, and a line up from what is announced.
+
+    Args:
+        figure: Where to draw.
+        lanes: What `lanes_of` returns.
+        days: First day of each month, and the end.
+    """
     for at, (lane, events) in enumerate(lanes.items()):
         ink: Ink = LANE_INKS.get(lane, style.GREY)
         figure.add_scatter(

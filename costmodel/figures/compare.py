@@ -94,7 +94,9 @@ def cost_by_phase(
     if ranked.any() and shown["usd_per_success"].notna().any():
         note += " (cost per successful outcome)"
     if damage.any():
-        note += f" · {style.coloured('■&nbsp;Damage', style.GREY)} of requests that fail, not billed"
+        note += (
+            f" · {style.coloured('■&nbsp;Damage', style.GREY)} of requests that fail, not billed"
+        )
     if not ranked.all():
         note += " · pale: below the required success rate, or none stated"
     notes = [note]

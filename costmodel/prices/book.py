@@ -434,9 +434,9 @@ class PriceBook:
         row = self.row_on(key, day)
         return math.nan if row < 0 else self.unit_usd(row, meter)
 
-    def products(self) -> list[Key]:
-        """Return the keys of `retrieval.csv`."""
-        return [key for key in self._groups if key.table == "retrieval"]
+    def products(self, table: str = "retrieval") -> list[Key]:
+        """Return the keys of a table."""
+        return [key for key in self._groups if key.table == table]
 
     def unit_usd(self, row: int, meter: str) -> float:
         """Return the price of one unit under a row, nan if it has none. [US$]"""

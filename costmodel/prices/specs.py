@@ -136,12 +136,8 @@ class Specs:
         """Names of all open models."""
         return tuple(self._models)
 
-    def model(self, name: str) -> Record:
-        """Return the row of an open-weight model, by any of its names.
-
-        Raises:
-            PriceError: If `open_models.csv` has no such shape.
-        """
+    def model_named(self, name: str) -> Record | None:
+        """Return the row of an open-weight model, by any of its names; None if there is none."""
         words, known = _words(name), self._model_names
         while words:
             if "".join(words) in known:
@@ -149,6 +145,17 @@ class Specs:
             if words[-1] not in SAME_SHAPE:
                 break
             words.pop()
+        return None
+
+    def model(self, name: str) -> Record:
+        """Return the row of an open-weight model, by any of its names.
+
+        Raises:
+            PriceError: If `open_models.csv` has no such shape.
+        """
+        found = self.model_named(name)
+        if found is not None:
+            return found
         hint = nearest(name.rsplit("/", 1)[-1], self._models)
         message = f"unknown model {name!r}: open_models.csv has no such shape{hint}"
         raise PriceError(message)

@@ -128,7 +128,7 @@ class App(VBox):  # type: ignore[misc]
         """Make an app and work out its first state.
 
         Args:
-            fields: Controls, at most five; or a function of the state that returns them.
+            fields: Controls, at most five; or a function of what was computed that returns them.
             state: First state: name of a field -> its value, unless `read` and `put` say
                 otherwise.
             compute: Function of the state: what all tabs show.
@@ -149,6 +149,7 @@ class App(VBox):  # type: ignore[misc]
         self.state: Any = state
         self.found: Any = None
         self._known: dict[str, Field] = {}
+        self._values: dict[str, Any] = {}  # what the controls show
         self._number = 0  # of the state
         self._worked: dict[Needs, tuple[int, Any]] = {}
         self._work: Work | None = None
@@ -237,11 +238,11 @@ class App(VBox):  # type: ignore[misc]
             verdict, warnings = self._verdict(found), list(self._warnings(found))
         except Exception as error:
             return _sentence(error)
-        before, self.state, self.found = self.state, state, found
+        self.state, self.found = state, found
         self._number += 1
         self._declined = False
         self._stop()
-        self._offer(before, typed)
+        self._offer(typed)
         with self.status.hold_sync():
             self.status.fault = ""
             self.status.verdict, self.status.warnings = verdict, warnings
@@ -250,18 +251,18 @@ class App(VBox):  # type: ignore[misc]
         self._next()
         return ""
 
-    def _offer(self, before: Any, typed: Mapping[str, str]) -> None:
+    def _offer(self, typed: Mapping[str, str]) -> None:
         """Show what the state says in the controls; what was typed stays as it was typed."""
         main, more = (
-            list(f(self.state)) if callable(f) else list(f) for f in (self._fields, self._more)
+            list(f(self.found)) if callable(f) else list(f) for f in (self._fields, self._more)
         )
         known = {one.name: one for one in (*main, *more)}
-        old = self.form.texts
-        texts = {}
+        old, texts, values = self.form.texts, {}, {}
         for name, one in known.items():
-            value = self.read(self.state, name)
-            same = name in old and name in self._known and self.read(before, name) == value
+            values[name] = value = self.read(self.state, name)
+            same = name in old and name in self._values and self._values[name] == value
             texts[name] = typed.get(name, old[name] if same else one.write(value))
+        self._values = values
         with self.form.hold_sync():
             if known != self._known:
                 self._known = known

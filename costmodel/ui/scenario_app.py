@@ -22,6 +22,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from costmodel.analysis.budget import budget
 from costmodel.analysis.compare import Comparison, compare
 from costmodel.analysis.uncertainty import chance_of
@@ -29,11 +31,12 @@ from costmodel.analysis.wording import whole
 from costmodel.costs import shipped_book, today
 from costmodel.errors import CostModelError, ScenarioError
 from costmodel.figures import style
+from costmodel.figures.budget import of_option
 from costmodel.prices.book import PriceBook
 from costmodel.report import options_table, report, warnings_of
-from costmodel.scenario import Scenario, find_input, numeric_inputs, with_inputs
+from costmodel.scenario import Mix, Option, Scenario, find_input, numeric_inputs, with_inputs
 from costmodel.scenario.writing import scenario_text
-from costmodel.ui.app import App, Needs, Step, Sure, Tab
+from costmodel.ui.app import App, Fields, Needs, Step, Sure, Tab
 from costmodel.ui.controls import Choice, Day, Field, Quantity, decades, steps
 from costmodel.ui.screen import Files
 
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 OLD_DAYS = 90
 DRAWS = 2_000
 VIEW = "view."
+OPTION = "view.option"
 
 # fields that several apps show
 REQUESTS = Quantity(
@@ -97,6 +101,11 @@ def scenario_files(path: str | Path) -> Choice:
     return Choice("file", "Scenario", {name: name for name in sorted(names)})
 
 
+def option_of(found: Found) -> Choice:
+    """Return the choice of the option looked at."""
+    return Choice(OPTION, "Option", {name: name for name in found.options})
+
+
 @dataclass(frozen=True)
 class State:
     """What the controls of a scenario app set.
@@ -118,11 +127,13 @@ class Found:
         result: The comparison.
         view: What is no part of the scenario.
         book: The prices it was made with.
+        about: Whether an option is one that can be looked at.
     """
 
     result: Comparison
     view: Mapping[str, Any]
     book: PriceBook = field(repr=False)
+    about: Callable[[Option | Mix], bool] = field(default=lambda _option: True, repr=False)
 
     @property
     def scenario(self) -> Scenario:
@@ -141,24 +152,39 @@ class Found:
 
     @cached_property
     def looks(self) -> dict[Any, Any]:
-        """Ink and dash of each option, the same in every picture."""
-        return style.option_looks(option.name for option in self.scenario.options)
+        """Ink and dash of each option, the same in every picture; the best differ most."""
+        names = [found.name for found in (*self.result.ranked, *self.result.results)]
+        return style.option_looks(names)
 
-    @property
-    def option(self) -> str:
-        """The option looked at: the chosen one if it can be had, else the best.
+    @cached_property
+    def options(self) -> tuple[str, ...]:
+        """The options that can be looked at, best first.
 
         Raises:
             ScenarioError: If none can be had.
         """
+        ranked = [found.name for found in self.result.ranked]
+        rest = sorted(self.result.bills, key=lambda n: float(np.mean(self.result.bills[n].total)))
+        names = [name for name in dict.fromkeys([*ranked, *rest]) if self.shows(name)]
+        if not names:
+            reasons = "; ".join(f"{r.name}: {r.reason}" for r in self.result.results if r.reason)
+            raise ScenarioError(f"no option to look at. {reasons}")  # noqa: TRY003, EM102
+        return tuple(names)
+
+    def shows(self, name: str) -> bool:
+        """Return whether an option is one this app is about."""
+        return self.about(self.scenario.option(name))
+
+    @property
+    def option(self) -> str:
+        """The option looked at: the chosen one if it can be had, else the best."""
         chosen = self.view.get("option")
-        if chosen in self.result.bills:
-            return str(chosen)
-        if self.result.ranked:
-            return self.result.ranked[0].name
-        if self.result.bills:
-            return next(iter(self.result.bills))
-        raise ScenarioError(self.result.verdict)
+        return str(chosen) if chosen in self.options else self.options[0]
+
+    @property
+    def bill(self) -> pd.DataFrame:
+        """The bill of the option looked at."""
+        return self.bills[self.option]
 
 
 def default_book() -> PriceBook:
@@ -207,15 +233,14 @@ def beside(found: Found) -> str:
 
 
 def how_sure(found: Found, drawn: Mapping[str, Any]) -> str:
-    """Say how sure the verdict is, from the draws."""
-    if not found.result.ranked:
-        return ""
-    best = found.result.ranked[0].name
-    row = next(option for option in drawn["options"] if option["name"] == best)
+    """Say how sure the bill of the option looked at is, from the draws."""
+    row = of_option(drawn, found.option)
     text = f"How sure: the bill lies between {whole(row['p10'])} and {whole(row['p90'])} in 80% of "
     text += f"{drawn['draws']:,} draws"
-    if row["chance_cheapest"] is not None:
-        text += f", and {best} stays the cheapest in {style.chance(row['chance_cheapest'])} of them"
+    ranked = found.result.ranked
+    if ranked and ranked[0].name == found.option and row["chance_cheapest"] is not None:
+        text += f", and {found.option} stays the cheapest in "
+        text += f"{style.chance(row['chance_cheapest'])} of them"
     return text + "."
 
 
@@ -227,14 +252,17 @@ class ScenarioApp(App):
         path: str | Path,
         *,
         call: str,
-        fields: Sequence[Field] | Callable[[State], Sequence[Field]],
+        fields: Fields,
         tabs: Sequence[Tab],
-        more: Sequence[Field] | Callable[[State], Sequence[Field]] = (),
+        more: Fields = (),
         verdict: Callable[[Found], str] = verdict_of,
         aside: Callable[[Found], str] = beside,
         warnings: Callable[[Found], Sequence[str]] = lambda _found: (),
         sure: Sure | None = None,
         view: Mapping[str, Any] | None = None,
+        about: Callable[[Option | Mix], bool] = lambda _option: True,
+        months: int | None = None,
+        files: Callable[[Found], Files] = lambda _found: Files(),
         book: PriceBook | None = None,
         on: date | None = None,
     ) -> None:
@@ -251,15 +279,19 @@ class ScenarioApp(App):
             warnings: Sentences above the verdict, beside those of the bills and of old prices.
             sure: How sure the verdict is; None = by draws of the whole scenario.
             view: What is no part of the scenario.
+            about: Which options can be looked at.
+            months: Horizon to begin with; None = that of the file.
+            files: Further files on the last tab.
             book: The prices; None = the shipped tables, with your own laid over them.
             on: Today, for the age of prices; None = the day of the computer.
         """
         self.call, self._book, self._on = call, book, on
-        self._own_warnings = warnings
+        self._own_warnings, self._files, self._about = warnings, files, about
+        self._view, self._months = dict(view or {}), months
         self._first = Path(path)
         super().__init__(
-            fields=lambda state: self._shown(fields, state),
-            more=lambda state: self._shown(more, state),
+            fields=lambda found: self._shown(fields, found),
+            more=lambda found: self._shown(more, found),
             state=None,
             compute=self._computed,
             verdict=verdict,
@@ -268,7 +300,6 @@ class ScenarioApp(App):
             sure=sure or Sure(budget_of(), how_sure),
             tabs=[*tabs, Tab("Numbers", self._numbers)],
         )
-        self._view = dict(view or {})
         self.load(path)
 
     @property
@@ -302,9 +333,7 @@ class ScenarioApp(App):
     def load(self, path: str | Path) -> None:
         """Open a scenario file; what is wrong with it is said, and the last good state stays."""
         try:
-            scenario = Scenario.read(path)
-            view = self._view if self.state is None else self.state.view
-            self.become(State(scenario, view))
+            self.become(self._opened(Path(path)))
         except CostModelError as error:
             self.fail(error)
 
@@ -318,36 +347,41 @@ class ScenarioApp(App):
 
     def read(self, state: State, name: str) -> Any:
         """Return what the scenario or the view says about a field."""
-        if name == "file":
-            return state.scenario.path and state.scenario.path.name
-        if name == "start":
-            return state.scenario.start
+        scenario = state.scenario
+        if name == OPTION:
+            return self.found.option
         if name.startswith(VIEW):
             return state.view.get(name.removeprefix(VIEW))
-        for entry in state.scenario.uncertain:
-            if entry.name == name and entry.distribution.kind == "range":
-                return dict(entry.distribution.values)
+        if name in ("file", "start"):
+            return scenario.start if name == "start" else scenario.path and scenario.path.name
+        ranges = {entry.name: entry.distribution for entry in scenario.uncertain}
+        if name in ranges and ranges[name].kind == "range":
+            return dict(ranges[name].values)
         word = name.removeprefix("upkeep.")
-        value = getattr(state.scenario.upkeep, word, None) if word != name else None
-        if isinstance(value, str | bool):
-            return value
-        number = find_input(state.scenario, name, self.book).value
-        return int(number) if name == "months" and number is not None else number
+        value = getattr(scenario.upkeep, word, None) if word != name else None
+        if not isinstance(value, str | bool):
+            value = find_input(scenario, name, self.book).value
+        return int(value) if name == "months" and value is not None else value
 
     def put(self, state: State, name: str, value: Any) -> State:
         """Return a state with another value for a field."""
         if name == "file":
-            return State(Scenario.read(self._first.parent / str(value)), {})
+            return self._opened(self._first.parent / str(value))
         if name.startswith(VIEW):
             return replace(state, view={**state.view, name.removeprefix(VIEW): value})
         return replace(state, scenario=with_inputs(state.scenario, {name: value}))
 
-    def _shown(
-        self, fields: Sequence[Field] | Callable[[State], Sequence[Field]], state: State
-    ) -> list[Field]:
+    def _opened(self, path: Path) -> State:
+        scenario = Scenario.read(path)
+        if self._months is not None:
+            scenario = with_inputs(scenario, {"months": self._months})
+        view = self._view if self.state is None else self.state.view
+        return State(scenario, view)
+
+    def _shown(self, fields: Fields, found: Found) -> list[Field]:
         """Return the fields that the scenario knows."""
-        known = {*numeric_inputs(state.scenario), "start", "file"}
-        listed = fields(state) if callable(fields) else fields
+        known = {*numeric_inputs(found.scenario), "start", "file"}
+        listed = fields(found) if callable(fields) else fields
         return [
             one
             for one in listed
@@ -355,7 +389,7 @@ class ScenarioApp(App):
         ]
 
     def _computed(self, state: State) -> Found:
-        return Found(compare(state.scenario, self.book), state.view, self.book)
+        return Found(compare(state.scenario, self.book), state.view, self.book, self._about)
 
     def _warned(self, found: Found) -> list[str]:
         said = [*self._own_warnings(found), *warnings_of(found.result)]
@@ -395,16 +429,20 @@ class ScenarioApp(App):
     def _numbers(self, found: Found) -> list[Any]:
         days = found.result.prices_on
         said = "".join(f"<li>{escape(text)}</li>" for text in found.result.assumptions)
+        own = self._files(found)
         files = Files(
             ready={
+                **own.ready,
                 self.path.name: self._toml(found.scenario),
                 "options.csv": found.frame.to_csv(index=False, lineterminator="\n"),
             },
             made={
+                **own.made,
                 "bills.csv": lambda: self._bills(found),
                 "report.html": lambda: self._report(found),
             },
             labels={
+                **own.labels,
                 self.path.name: "Scenario file",
                 "options.csv": "Options (CSV)",
                 "bills.csv": "Bills (CSV)",

@@ -35,21 +35,25 @@ function render({ model, el }) {
   }
   function say() {
     fault.textContent = model.get("fault");
-    const all = model.get("warnings").map((text) => {
-      const line = document.createElement("p");
-      line.className = "cm-warning";
-      line.textContent = text;
-      return line;
-    });
-    const shown = 2;
-    if (all.length > shown + 1) {
-      const more = document.createElement("details");
-      const title = document.createElement("summary");
-      title.textContent = `${all.length - shown} more`;
-      more.append(title, ...all.splice(shown));
-      all.push(more);
+    const line = (name, text) => {
+      const made = document.createElement(name);
+      made.className = "cm-warning";
+      made.textContent = text;
+      return made;
+    };
+    const [first, ...rest] = model.get("warnings");
+    if (rest.length > 1) {
+      const all = document.createElement("details");
+      const more = document.createElement("b");
+      more.textContent = ` and ${rest.length} more warnings`;
+      const title = line("summary", first);
+      title.append(more);
+      all.append(title, ...rest.map((text) => line("p", text)));
+      all.open = warnings.querySelector("details")?.open ?? false;
+      warnings.replaceChildren(all);
+    } else {
+      warnings.replaceChildren(...model.get("warnings").map((text) => line("p", text)));
     }
-    warnings.replaceChildren(...all);
     const [said, sure] = [model.get("verdict"), model.get("sure")];
     if (verdict.dataset.said !== said + sure) {
       verdict.dataset.said = said + sure;

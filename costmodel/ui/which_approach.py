@@ -67,7 +67,7 @@ def _cost(found: Found) -> Any:
 
 
 def _matters(found: Found, drawn: Mapping[str, Any]) -> Any:
-    return tornado(drawn, found.option, bill=found.bills[found.option])
+    return tornado(drawn, found.option, bill=found.bill)
 
 
 def _pareto(found: Found) -> Any:
@@ -115,7 +115,7 @@ def _crossings(found: Found, step: Step) -> tuple[BreakEven, pd.DataFrame]:
 def _regions(found: Found, step: Step) -> PhaseMap:
     """Find the cheapest option over volume and rate of change."""
     step(0.1)
-    return phase_map(found.scenario, found.book, REQUESTS.name, CHANGES.name)
+    return phase_map(found.scenario, found.book, REQUESTS.name, CHANGES.name, columns=60, rows=24)
 
 
 def _map(found: Found, regions: PhaseMap) -> Any:

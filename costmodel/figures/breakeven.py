@@ -238,8 +238,9 @@ def break_even(
             xshift=5,
             font={"size": style.LABEL_SIZE},
         )
-    note = f"{cost} over {months} months, logarithmic · thick = cheapest somewhere"
-    note += " · line = median, band = P10 to P90" if banded else ""
+    over = f" over {months} months" if months > 1 else ""
+    note = f"{cost}{over}, logarithmic · thick = cheapest somewhere"
+    note += " · band = P10 to P90 of the draws" if banded else ""
     right = 24 + int(min(NAME_LETTERS, max(len(str(n)) for n in names)) * style.LETTER_PX)
     style.dress(figure, _finding(found, names, ever, here), [note], plot_px=PLOT_PX,
                 right=right, bottom=58)  # fmt: skip

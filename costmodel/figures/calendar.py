@@ -43,7 +43,7 @@ def due(
 
     figure = go.Figure()
     days = [add_months(start, k) for k in range(months + 1)]
-    sums = frame.groupby(["phase", "month"])["cost_usd"].sum() if len(frame) else {}
+    sums = frame.groupby(["phase", "month"])["cost_usd"].sum()
     labels = list(dict.fromkeys(f"{day:%Y-%m}" for day in days))[:months]
     phases = [p for p in style.PHASE_WORDS if p in set(frame["phase"])]
     top = 0.0

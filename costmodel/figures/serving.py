@@ -136,7 +136,11 @@ def _name_crossings(
         for share, usd in points
     ]
     for (share, usd), text, offset in zip(
-        points, texts, style.placed(places, texts, height=PLOT_PX), strict=True
+        points,
+        texts,
+        # bold letters are wider
+        style.placed(places, [f"{text}__" for text in texts], height=PLOT_PX),
+        strict=True,
     ):
         if offset is not None:
             figure.add_annotation(

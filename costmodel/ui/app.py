@@ -69,10 +69,12 @@ class Sure:
     Attributes:
         needs: The work, as of a tab.
         words: Function of what was computed and what `needs` returned.
+        leads: Whether it is the verdict itself, before the sentence that is there at once.
     """
 
     needs: Needs
     words: Callable[[Any, Any], str]
+    leads: bool = False
 
 
 class CancelledError(Exception):
@@ -150,6 +152,7 @@ class App(VBox):  # type: ignore[misc]
         self.found: Any = None
         self._known: dict[str, Field] = {}
         self._values: dict[str, Any] = {}  # what the controls show
+        self._said = ("", "")
         self._number = 0  # of the state
         self._worked: dict[Needs, tuple[int, Any]] = {}
         self._work: Work | None = None
@@ -236,6 +239,7 @@ class App(VBox):  # type: ignore[misc]
         try:
             found = self._compute(state)
             verdict, warnings = self._verdict(found), list(self._warnings(found))
+            aside = self._aside(found)
         except Exception as error:
             return _sentence(error)
         self.state, self.found = state, found
@@ -243,10 +247,9 @@ class App(VBox):  # type: ignore[misc]
         self._declined = False
         self._stop()
         self._offer(typed)
-        with self.status.hold_sync():
-            self.status.fault = ""
-            self.status.verdict, self.status.warnings = verdict, warnings
-            self.status.sure = self._sure_words()
+        self._said = verdict, aside
+        self.status.fault, self.status.warnings = "", warnings
+        self._say()
         self._draw()
         self._next()
         return ""
@@ -313,11 +316,17 @@ class App(VBox):  # type: ignore[misc]
             page.show([], _sentence(error))
         page.shown = self._number
 
-    def _sure_words(self) -> str:
-        words = [self._aside(self.found)]
+    def _say(self) -> None:
+        """Say the verdict, and how sure it is where that is known."""
+        verdict, aside = self._said
+        sure = ""
         if self._sure is not None and self._has(self._sure.needs):
-            words.insert(0, self._sure.words(self.found, self._worked[self._sure.needs][1]))
-        return " ".join(filter(None, words))
+            sure = self._sure.words(self.found, self._worked[self._sure.needs][1])
+            if self._sure.leads:
+                verdict, sure = f"{sure} {verdict}", ""
+        with self.status.hold_sync():
+            self.status.verdict = verdict
+            self.status.sure = " ".join(filter(None, [sure, aside]))
 
     def _settle_state(self) -> None:
         """Say whether everything on show is there."""
@@ -386,7 +395,7 @@ class App(VBox):  # type: ignore[misc]
                 self._worked[work.needs] = (work.number, result)
                 self._draw()
                 if self._sure is not None and self._sure.needs is work.needs:
-                    self.status.sure = self._sure_words()
+                    self._say()
             self._next()
             self._settle_state()
 
@@ -405,7 +414,7 @@ class Work:
         self.cancelled = Event()
         self._last = 0.0
         run = copy_context().run  # what a thread says belongs to the cell that began it
-        self.thread = Thread(target=run, args=(self._run,), daemon=True)
+        self.thread = Thread(target=run, args=(self._run,))
 
     def step(self, share: float) -> None:
         """Report the share that is done; stop if nobody waits for it any more."""

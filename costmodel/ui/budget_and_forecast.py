@@ -65,7 +65,7 @@ def budget_and_forecast(
         more=[CONFIDENCE, HORIZON, CHANGES, START],
         verdict=_verdict,
         aside=lambda _found: "",
-        sure=Sure(drawn, _ask),
+        sure=Sure(drawn, _ask, leads=True),
         tabs=[
             Tab("Spend over time", _burn, drawn),
             Tab("What to ask for", _asks, drawn),

@@ -136,7 +136,7 @@ function render({ model, el }) {
         input.value = text;
         if (!slider) return;
         const at = nearestRound(field.rounds, text);
-        if (at >= 0) slider.value = at;
+        slider.value = Math.max(at, 0);
         slider.setAttribute("aria-valuetext", text);
       };
     }

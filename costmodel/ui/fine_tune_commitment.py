@@ -148,7 +148,7 @@ def _calendar(found: Found) -> list[Any]:
         ]
         for entry in entries
     ]
-    columns = {"Date": "words day", "What falls due": "words", "": "words day"}
+    columns = {"Date": "words day", "What falls due": "words", "How sure": "words day"}
     columns |= {"US$": "", "Hours of people": ""}
     said = "".join(f"<p>{escape(one.said)}.</p>" for one in leaving)
     return [picture, said + table(columns, rows, "What falls due, and what it costs each time")]
@@ -166,7 +166,7 @@ def _years(found: Found) -> str:
     count = max(year.values()) + 1
     heads = [f"{months[12 * k]} to {months[min(12 * k + 11, len(months) - 1)]}"
              for k in range(count)]  # fmt: skip
-    columns = {"": "words"} | dict.fromkeys(heads, "") | {"Total": ""}
+    columns = dict.fromkeys(heads, "") | {"Total": ""}
 
     def row(name: str, part: pd.DataFrame, column: str = "cost_usd") -> list[str]:
         sums = part.groupby("year")[column].sum()
@@ -186,13 +186,17 @@ def _years(found: Found) -> str:
     money.append(row("of it training runs", bill[trained]))
     hours = bill[(bill["file"] == "labour.csv") | (bill["meter"] == "person_hour")]
     people = [
-        row(escape(str(role).replace("_", " ")), part, "quantity")
-        for role, part in hours.groupby("sku")
+        row(escape(_role(str(role))), part, "quantity") for role, part in hours.groupby("sku")
     ]
     people.append(row("All", hours, "quantity"))
-    return table(columns, money, f"{escape(found.option)}: US dollars of each year") + table(
-        columns, people, "Hours of people: can you staff it?"
+    name = escape(found.option)
+    return table({"US$": "words"} | columns, money, f"{name}: what each year costs") + table(
+        {"Hours": "words"} | columns, people, "Hours of people: can you staff it?"
     )
+
+
+def _role(name: str) -> str:
+    return name.replace("_", " ").capitalize().replace("Ml ", "ML ")
 
 
 def _burn(found: Found, drawn: Any) -> Any:

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 SECONDS_PER_MONTH = HOURS_PER_WEEK * WEEKS_PER_MONTH * SECONDS_PER_HOUR
 CHEAPEST = "the cheapest"
 MOST_HOSTS = 4  # hosted prices in a picture
-POINTS, SPAN = 25, 30.0  # volumes in a picture, and how far they reach from one's own
+POINTS, SPAN = 49, 30.0  # volumes in a picture, and how far they reach from one's own
+FARTHEST = 1_000.0  # times one's own volume, up to where a break-even is shown
 MARKETS = {"On demand": "on_demand", "Spot": "spot", "Reserved 1 year": "reserved_1y"}
 
 
@@ -56,6 +57,7 @@ class Found:
         plans: The same on every GPU that is for rent; None where one was named.
         hosted: Provider/model -> price of the same tokens, cheapest first. [US$/Mtok]
         refused: Provider/model -> why it has no price.
+        also: A model to compare with besides, as provider/model.
         mtok: Tokens of a month, prompt and answer. [Mtok]
         arguments: Of `plan_serving`.
     """
@@ -64,8 +66,18 @@ class Found:
     plans: Plans | None
     hosted: Mapping[str, float]
     refused: Mapping[str, str]
+    also: str
     mtok: float
     arguments: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def named(self) -> dict[str, float]:
+        """Hosted prices by provider, as pictures name them. [US$/Mtok]"""
+        providers = [name.partition("/")[0] for name in self.hosted]
+        return {
+            name if providers.count(provider) > 1 or name == self.also else provider: usd
+            for (name, usd), provider in zip(self.hosted.items(), providers, strict=True)
+        }
 
     @property
     def working(self) -> float:
@@ -175,7 +187,7 @@ def _compute(state: Mapping[str, Any], *, book: PriceBook, on: date) -> Found:
             refused[name] = str(error)
     mtok = state["requests"] * (state["input"] + state["output"]) / TOKENS_PER_MTOK
     hosted = dict(sorted(hosted.items(), key=lambda pair: pair[1]))
-    return Found(plan, plans, hosted, refused, mtok, arguments)
+    return Found(plan, plans, hosted, refused, state["also"].strip(), mtok, arguments)
 
 
 def _fleet(plan: ServingPlan) -> str:
@@ -187,7 +199,7 @@ def _verdict(found: Found) -> str:
     own = f"{plan.model} on {_fleet(plan)} costs {whole(plan.usd_per_month)} a month"
     if not found.hosted:
         return f"{own}, {found.idle / plan.usd_per_month:.0%} of it idle; nobody hosts it."
-    name, usd = next(iter(found.hosted.items()))
+    name, usd = next(iter(found.named.items()))
     hosted = usd * found.mtok
     even = plan.break_even_mtok(usd)
     volume = even / found.mtok * _requests(found)
@@ -201,7 +213,8 @@ def _verdict(found: Found) -> str:
     if not math.isfinite(even):
         return text + "Own GPUs never win: they are dearer even when full."
     times = volume / _requests(found)
-    return text + f"Own GPUs win from {tally(volume)} requests a month on, {times:.2g} times yours."
+    text += f"Own GPUs break even at about {tally(volume)} requests a month, "
+    return text + (f"{times:.2g} times yours." if times >= 0.1 else "far below yours.")  # noqa: PLR2004
 
 
 def _requests(found: Found) -> float:
@@ -228,7 +241,7 @@ def _warnings(found: Found) -> Sequence[str]:
 
 def _utilisation(found: Found) -> Any:
     return cost_against_utilisation(
-        found.plan.as_dict(), dict(list(found.hosted.items())[:MOST_HOSTS])
+        found.plan.as_dict(), dict(list(found.named.items())[:MOST_HOSTS])
     )
 
 
@@ -238,8 +251,10 @@ def _volumes(found: Found, step: Step) -> pd.DataFrame:
 
     mine = _requests(found)
     rows: list[dict[str, Any]] = []
-    plan, own = found.plan, f"{found.plan.gpu}, own"
-    for k, volume in enumerate(np.geomspace(mine / SPAN, mine * SPAN, POINTS)):
+    plan, own = found.plan, f"own {found.plan.gpu}"
+    even = min((plan.break_even_mtok(usd) for usd in found.hosted.values()), default=math.inf)
+    far = max(SPAN, 3 * even / found.mtok) if even < found.mtok * FARTHEST else SPAN
+    for k, volume in enumerate(np.geomspace(mine / SPAN, mine * far, POINTS)):
         step(k / POINTS)
         arguments = {**found.arguments, "requests_per_second": volume / SECONDS_PER_MONTH}
         here = plan_serving(plan.model, plan.gpu, gpus=plan.gpus_per_replica, **arguments)
@@ -254,7 +269,7 @@ def _volumes(found: Found, step: Step) -> pd.DataFrame:
         mtok = volume / mine * found.mtok
         rows += [
             {"option": name, "x": float(volume), "p50": usd * mtok, "source": f"{money(usd)}/Mtok"}
-            for name, usd in list(found.hosted.items())[:MOST_HOSTS]
+            for name, usd in list(found.named.items())[:MOST_HOSTS]
         ]
     frame = pd.DataFrame(rows)
     return frame.sort_values("option", key=lambda names: names != own, kind="stable")
@@ -280,7 +295,7 @@ def _idle(found: Found) -> str:
         [f"Hosted: {escape(name)}", whole(usd * found.mtok), "", money(usd)]
         for name, usd in found.hosted.items()
     ]
-    columns = {"": "words", "US$ a month": "", "Of the rent": "", "US$ per Mtok": ""}
+    columns = {"What": "words", "US$ a month": "", "Of the rent": "", "US$ per Mtok": ""}
     caption = f"{plan.replicas} replicas of {plan.gpus_per_replica} x {escape(plan.gpu)}, "
     caption += f"{plan.utilisation:.0%} used; {escape(plan.priced_by)}"
     return table(columns, rows, caption, best=2)
@@ -310,14 +325,14 @@ def _gpus(found: Found, plans: Plans) -> str:
             whole(plan.usd_per_month),
             money(plan.usd_per_mtok),
             even(plan),
-            escape(plan.priced_by.partition(",")[0]),
+            escape(plan.priced_by.partition(" (")[0]),
         ]
         for plan in plans.plans
     ]
     columns = {"Replicas x GPUs": "words", "Tokens/s of one": "", "Used": "", "US$ a month": ""}
-    columns |= {"US$ per Mtok": "", "Wins from": "", "Rented from": "words"}
+    columns |= {"US$ per Mtok": "", "Breaks even at": "", "Rented from": "words"}
     best = [plan.gpu for plan in plans.plans].index(found.plan.gpu)
-    text = table(columns, rows, "Cheapest first; wins from: requests a month", best=best)
+    text = table(columns, rows, "Cheapest first; breaks even at: requests a month", best=best)
     out = "".join(f"<li>{escape(gpu)}: {escape(why)}</li>" for gpu, why in plans.refused.items())
     return text + (f"<details><summary>{len(plans.refused)} do not serve it</summary>"
                    f"<ul>{out}</ul></details>" if out else "")  # fmt: skip
@@ -368,7 +383,7 @@ def _numbers(found: Found) -> list[Any]:
     caption = f"{escape(plan.model)} ({plan.precision}, {plan.engine}) on {escape(plan.gpu)}"
     return [
         files,
-        table({"": "words", "Value": ""}, rows, caption)
+        table({"Figure": "words", "Value": ""}, rows, caption)
         + f"<details><summary>{len(plan.assumptions)} assumptions</summary><ul>{said}</ul>"
         f"</details><h2>The same in a script</h2><pre>{escape(code)}</pre>",
     ]

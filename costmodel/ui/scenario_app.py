@@ -393,6 +393,9 @@ class ScenarioApp(App):
 
     def _warned(self, found: Found) -> list[str]:
         said = [*self._own_warnings(found), *warnings_of(found.result)]
+        if found.result.bills:
+            # those about the option looked at first
+            said.sort(key=lambda text: found.option not in text)
         oldest = found.result.prices_on["verified_from"]
         if oldest is not None and not found.result.prices_on["day"]:
             age = ((self._on or today()) - date.fromisoformat(oldest)).days

@@ -97,12 +97,20 @@ def measure(
         args: Its arguments.
         inputs: Its arguments by name.
     """
-    bound = _signature(formula).bind(*args, **inputs)
-    bound.apply_defaults()
-    return Quantity(line, formula(*args, **inputs), formula, dict(bound.arguments))
+    names, defaults = _parameters(formula)
+    given = {**dict(zip(names, args, strict=False)), **inputs}
+    # the formula itself refuses what is missing or unknown
+    amounts = formula(*args, **inputs)
+    evidence = {name: given.get(name, defaults.get(name)) for name in names}
+    return Quantity(line, amounts, formula, evidence)
 
 
-_signature = lru_cache(maxsize=None)(signature)
+@lru_cache(maxsize=1024)
+def _parameters(formula: Callable[..., Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Return the names of a formula's inputs, and the defaults of those that have one."""
+    found = signature(formula).parameters
+    defaults = {name: one.default for name, one in found.items() if one.default is not one.empty}
+    return tuple(found), defaults
 
 
 def units_of(formula: Callable[..., Any]) -> dict[str, str]:
@@ -287,6 +295,34 @@ class Bill:
                     }
                 )
         return pd.DataFrame.from_records(records, columns=None if records else list(FRAME_COLUMNS))
+
+    def sums(self) -> pd.DataFrame:
+        """Return a table with one row per line, summed over the months: where dollars come from.
+
+        Columns: line, phase, cause, meter, cost_usd, file, row, verified_on; means over scenarios
+        made at once.
+        """
+        import pandas as pd
+
+        records = []
+        for line in self.lines:
+            row = self.book.rows[line.row]
+            shape = np.broadcast_shapes((self.months.count,), line.amount.shape)
+            amount = np.broadcast_to(line.amount, shape).sum(axis=-1).mean()
+            records.append(
+                {
+                    "line": line.path,
+                    "phase": line.line.phase,
+                    "cause": line.line.cause,
+                    "meter": line.meter,
+                    "cost_usd": float(extend(amount, line.unit_usd)),
+                    "file": row.file,
+                    "row": row.line,
+                    "verified_on": row.verified_on.isoformat(),
+                }
+            )
+        columns = ["line", "phase", "cause", "meter", "cost_usd", "file", "row", "verified_on"]
+        return pd.DataFrame.from_records(records, columns=columns)
 
     def explain(self, line: str | None = None, month: str | None = None) -> list[dict[str, Any]]:
         """Trace dollars back: formula, inputs, unit price, file, line, source, date.

@@ -332,3 +332,16 @@ def test_scenarios_made_at_once_can_be_explained(example_book: cm.PriceBook) -> 
     quantity = measure(SERVE, volumes.request_mtok, amounts * 1e3, 1_000)
     (record,) = bill([quantity], example_book, WINTER).explain()
     assert record["cost_usd"] == pytest.approx([40, 80])
+
+
+def test_the_sums_of_a_bill_are_its_lines_over_all_months() -> None:
+    result = cm.compare(
+        cm.Scenario.read(Path(__file__).parents[1] / "notebooks/scenarios/startup.toml")
+    )
+    for one in result.bills.values():
+        sums, frame = one.sums(), one.frame()
+        assert float(sums["cost_usd"].sum()) == pytest.approx(float(one.total), rel=1e-12)
+        keys = ["line", "file", "row"]
+        found = sums.groupby(keys)["cost_usd"].sum().to_dict()
+        for key, usd in frame.groupby(keys)["cost_usd"].sum().to_dict().items():
+            assert found[key] == pytest.approx(usd, rel=1e-9)

@@ -106,7 +106,7 @@ def _event(entry: Entry) -> Mapping[str, Any]:
     what = entry.what
     if entry.usd:
         what += f": {whole(entry.usd)}, {entry.person_hours or 0.0:,.0f} hours of people"
-    return {"day": entry.day, "what": what, "kind": entry.kind}
+    return {"day": entry.day.isoformat(), "what": what, "kind": entry.kind}
 
 
 def _dearest(frame: pd.DataFrame, phase: str, month: str) -> str:

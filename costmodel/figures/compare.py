@@ -42,8 +42,8 @@ def cost_by_phase(
         frame: What `Comparison.frame()` returns: columns name, total_usd, maintenance_share,
             feasible, rank and one column per phase.
         months: Length of the horizon. [month]
-        bills: Option -> what `Bill.frame()` returns; where given, the dearest line of each bar
-            and its price row are shown when pointed at.
+        bills: Option -> what `Bill.frame()` or `Bill.sums()` returns; where given, the dearest
+            line of each bar and its price row are shown when pointed at.
     """
     import plotly.graph_objects as go
 
@@ -56,6 +56,7 @@ def cost_by_phase(
         for name, rank in zip(shown["name"], shown["rank"], strict=True)
     ]
     figure = go.Figure()
+    dearest = _dearest(bills or {})
     phases = [phase for phase in PHASES if (shown[f"{phase}_usd"].astype(float) > 0).any()]
     for phase in phases:
         usd = shown[f"{phase}_usd"].astype(float)
@@ -70,7 +71,7 @@ def cost_by_phase(
                 "opacity": [1.0 if meets else PALE for meets in ranked],
             },
             customdata=[
-                [said(n), money(u), f"{s:.0%}", _dearest(bills, n, phase)]
+                [said(n), money(u), f"{s:.0%}", dearest.get((n, phase), "")]
                 for n, u, s in zip(shown["name"], usd, share, strict=True)
             ],
             hovertemplate=(
@@ -145,9 +146,22 @@ def _failures(figure: go.Figure, shown: pd.DataFrame, damage: np.ndarray[Any, An
     )
 
 
-def _dearest(bills: Mapping[str, pd.DataFrame] | None, name: str, phase: str) -> str:
-    rows = None if bills is None else bills.get(name)
-    return "" if rows is None else style.provenance(rows[rows["phase"] == phase])
+def _dearest(bills: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], str]:
+    """Return where the dearest line of each option and phase comes from."""
+    import pandas as pd
+
+    if not bills:
+        return {}
+    keys = ["option", "phase", "line", "file", "row", "verified_on"]
+    lines = pd.concat([frame.assign(option=name) for name, frame in bills.items()])
+    sums = lines.groupby(keys, sort=False)["cost_usd"].sum().reset_index()
+    first = sums.sort_values("cost_usd", ascending=False, kind="stable")
+    return {
+        (row["option"], row["phase"]): style.cite(
+            row["file"], row["row"], row["verified_on"], f"{row['line']} {money(row['cost_usd'])}"
+        )
+        for row in first.drop_duplicates(["option", "phase"]).to_dict("records")
+    }
 
 
 def _finding(shown: pd.DataFrame) -> str:
@@ -177,7 +191,7 @@ def pareto(
             success_rate, total_usd and the one that `cost` names.
         required: Required success rate. [1]
         cost: usd_per_success, usd_per_request or total_usd.
-        bills: Option -> what `Bill.frame()` returns, for the price rows.
+        bills: Option -> what `Bill.frame()` or `Bill.sums()` returns, for the price rows.
     """
     import plotly.graph_objects as go
 

@@ -92,6 +92,9 @@ def edited_folder(named: Path | None = None) -> Path:
     return folder
 
 
+MOST_KEPT, KEPT_SIZE = 20_000, 1_000  # matches kept, and numbers that one may depend on
+
+
 def _days(day: date | None, missing: int) -> int:
     return missing if day is None else (day - date(1970, 1, 1)).days
 
@@ -354,6 +357,43 @@ class PriceBook:
         Raises:
             PriceError: If some share has no price.
         """
+        parts = [np.asarray(part) for part in (share_over or {}).values()]
+        parts += [] if slots is None else [slots]
+        if sum(part.size for part in parts) > KEPT_SIZE:
+            return self._matches(key, meter, months, share_over, slots, bought_on)
+        asked = (
+            *(
+                key,
+                meter,
+                months.start,
+                months.count,
+                bought_on,
+                slots is None,
+                *(share_over or {}),
+            ),
+            *((part.shape, part.tobytes()) for part in parts),
+        )
+        if asked not in self._matched:
+            if len(self._matched) >= MOST_KEPT:
+                self._matched.clear()
+            found = self._matches(key, meter, months, share_over, slots, bought_on)
+            self._matched[asked] = found
+        return list(self._matched[asked])
+
+    @cached_property
+    def _matched(self) -> dict[Any, list[Match]]:
+        """What was matched before: a change of a scenario leaves most of it as it was."""
+        return {}
+
+    def _matches(
+        self,
+        key: Key,
+        meter: str,
+        months: Months,
+        share_over: Mapping[float, Array] | None,
+        slots: Array | None,
+        bought_on: date | None,
+    ) -> list[Match]:
         group = self._groups[self.key(key)]
         if bought_on is None:
             inside = np.concatenate([self._from[group], self._to[group]]).astype("datetime64[D]")
@@ -436,7 +476,14 @@ class PriceBook:
 
     def products(self, table: str = "retrieval") -> list[Key]:
         """Return the keys of a table."""
-        return [key for key in self._groups if key.table == table]
+        return self._products.get(table, [])
+
+    @cached_property
+    def _products(self) -> dict[str, list[Key]]:
+        found: dict[str, list[Key]] = {}
+        for key in self._groups:
+            found.setdefault(key.table, []).append(key)
+        return found
 
     def unit_usd(self, row: int, meter: str) -> float:
         """Return the price of one unit under a row, nan if it has none. [US$]"""

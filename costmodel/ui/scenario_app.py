@@ -33,6 +33,7 @@ from costmodel.errors import CostModelError, ScenarioError
 from costmodel.figures import style
 from costmodel.figures.budget import of_option
 from costmodel.prices.book import PriceBook
+from costmodel.prices.lints import FRESH_DAYS
 from costmodel.report import options_table, report, warnings_of
 from costmodel.scenario import Mix, Option, Scenario, find_input, numeric_inputs, with_inputs
 from costmodel.scenario.writing import scenario_text
@@ -43,7 +44,6 @@ from costmodel.ui.screen import Files
 if TYPE_CHECKING:
     import pandas as pd
 
-OLD_DAYS = 90
 DRAWS = 2_000
 VIEW = "view."
 OPTION = "view.option"
@@ -151,6 +151,11 @@ class Found:
         return {name: found.frame() for name, found in self.result.bills.items()}
 
     @cached_property
+    def sums(self) -> dict[str, pd.DataFrame]:
+        """The lines of each option that can be had, summed over the months."""
+        return {name: found.sums() for name, found in self.result.bills.items()}
+
+    @cached_property
     def looks(self) -> dict[Any, Any]:
         """Ink and dash of each option, the same in every picture; the best differ most."""
         names = [found.name for found in (*self.result.ranked, *self.result.results)]
@@ -181,10 +186,10 @@ class Found:
         chosen = self.view.get("option")
         return str(chosen) if chosen in self.options else self.options[0]
 
-    @property
+    @cached_property
     def bill(self) -> pd.DataFrame:
         """The bill of the option looked at."""
-        return self.bills[self.option]
+        return self.result.bills[self.option].frame()
 
 
 def default_book() -> PriceBook:
@@ -399,7 +404,7 @@ class ScenarioApp(App):
         oldest = found.result.prices_on["verified_from"]
         if oldest is not None and not found.result.prices_on["day"]:
             age = ((self._on or today()) - date.fromisoformat(oldest)).days
-            if age > OLD_DAYS:
+            if age > FRESH_DAYS:
                 said.append(
                     f"Some prices were last checked {age} days ago, on {oldest}: look at them "
                     "before you decide."

@@ -63,7 +63,7 @@ def which_approach(
 
 
 def _cost(found: Found) -> Any:
-    return cost_by_phase(found.frame, found.scenario.months, found.bills)
+    return cost_by_phase(found.frame, found.scenario.months, found.sums)
 
 
 def _matters(found: Found, drawn: Mapping[str, Any]) -> Any:
@@ -74,7 +74,7 @@ def _pareto(found: Found) -> Any:
     required = found.scenario.workload.required_success
     unit = "usd_per_success" if found.result.rated else "total_usd"
     need = None if required is None else float(np.mean(required))
-    return pareto(found.frame, need, cost=unit, bills=found.bills)
+    return pareto(found.frame, need, cost=unit, bills=found.sums)
 
 
 def _break_even(found: Found, crossings: tuple[BreakEven, pd.DataFrame]) -> Any:

@@ -590,3 +590,21 @@ def test_a_contract_price_holds_for_training_whatever_the_model_is_called(
         "example", "vendor.nova-v1:0", tokens=1e6, epochs=1, on="2026-12-01", book=book
     )
     assert usd == pytest.approx(1.5)
+
+
+def test_a_match_kept_from_before_is_the_one_worked_out_anew() -> None:
+    key, months = (
+        Key("inference", "openai", "gpt-6-astra", "standard"),
+        Months(date(2026, 12, 1), 24),
+    )
+    book, other = cm.PriceBook.read(), cm.PriceBook.read()
+    (tier, *_) = book.thresholds(key)
+    for share in (0.0, 0.25, 1.0):
+        over = {tier: np.array([share])}
+        first = book.match(key, "input_mtok", months, share_over=over)
+        first.clear()  # what is handed out is the caller's
+        again = book.match(key, "input_mtok", months, share_over=over)
+        fresh = other._matches(key, "input_mtok", months, over, None, None)
+        assert [(m.row, m.share.tolist()) for m in again] == [
+            (m.row, m.share.tolist()) for m in fresh
+        ]

@@ -67,7 +67,11 @@ def due(
     lanes = lanes_of([_event(entry) for entry in entries if entry.sort == "event"])
     below = LANE_PX * len(lanes) + (34 if lanes else 0)
     kinds = [k for k in KIND_WORDS if any(e["kind"] == k for lane in lanes for e in lanes[lane])]
-    notes = [f"{style.said(name)}, US dollars a month: {style.phase_key(phases)}"]
+    total = whole(float(frame["cost_usd"].sum()))
+    notes = [
+        f"{style.said(name)}, {total} over {months} months, US dollars of each month: "
+        f"{style.phase_key(phases)}"
+    ]
     if lanes:
         notes.append("Below, what falls due when: " + ", ".join(KIND_WORDS[k] for k in kinds))
     style.dress(figure, finding, notes, plot_px=MONTH_PX + below)

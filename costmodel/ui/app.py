@@ -312,7 +312,7 @@ class App(VBox):  # type: ignore[misc]
                     page.mark(AGED if page.shown >= 0 else COMING)
                     return
                 page.show(_parts(tab.draw(self.found, worked)))
-        except Exception as error:  # noqa: BLE001 - one tab must not take the others with it
+        except Exception as error:
             page.show([], _sentence(error))
         page.shown = self._number
 

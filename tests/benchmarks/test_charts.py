@@ -1,0 +1,168 @@
+"""How fast charts are drawn and redrawn in JupyterLab, beside Plotly's FigureWidget.
+
+Both run in the same JupyterLab and the same browser, in turn, with the same figures.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytest.importorskip("playwright")
+
+from playwright.sync_api import Browser, Page, WebSocket
+
+from tests.browser import conftest
+from tests.browser.conftest import Lab, Notebook
+
+# fixtures of the browser tests
+lab, chromium, browser = conftest.lab, conftest.chromium, conftest.browser
+
+CHARTS, LINES, ROUNDS, KEYS = 4, 7, 3, 12
+FIGURES = f"""\
+# Four figures and a slider
+import numpy as np
+import plotly.graph_objects as go
+from ipywidgets import IntSlider, VBox
+from costmodel.figures import style
+
+x = np.geomspace(1e3, 1e7, 101)
+
+
+def curves(k, level):
+    return [(level * (1 + j) * x ** (0.5 + k / 10)).tolist() for j in range({LINES})]
+
+
+def figure(k, level=1):
+    made = go.Figure()
+    for y in curves(k, level):
+        made.add_scatter(x=x.tolist(), y=y, mode="lines")
+    return style.dress(made, f"Chart {{k}} at {{level}}", ["The same for both"], plot_px=300)
+
+
+slider = IntSlider(1, 1, 100)
+"""
+OURS = """
+from costmodel.ui.chart import Chart
+
+charts = [Chart(figure(k)) for k in range(4)]
+
+
+def moved(change):
+    for k, chart in enumerate(charts):
+        chart.show(figure(k, change.new))
+
+
+slider.observe(moved, "value")
+VBox([slider, *charts])
+"""
+THEIRS = """
+charts = [go.FigureWidget(figure(k)) for k in range(4)]
+
+
+def moved(change):
+    for k, chart in enumerate(charts):
+        with chart.batch_update():
+            for trace, y in zip(chart.data, curves(k, change.new)):
+                trace.y = y
+            chart.layout.title.text = f"Chart {k} at {change.new}"
+
+
+slider.observe(moved, "value")
+VBox([slider, *charts])
+"""
+# the title of every chart, and whether all of its lines are there
+SHOWN = f"""(level) => {{
+    const plots = [...document.querySelectorAll(".js-plotly-plot")];
+    return plots.length === {CHARTS} && plots.every(plot =>
+        plot.querySelectorAll(".scatterlayer .trace path.js-line").length === {LINES}
+        && plot.querySelector(".gtitle")?.textContent.endsWith(` at ${{level}}`));
+}}"""
+
+
+def notebook_of(code: str) -> str:
+    cell = {"cell_type": "code", "execution_count": None, "id": "1", "metadata": {}}
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    cells = [cell | {"outputs": [], "source": FIGURES + code}]
+    return json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5})
+
+
+def measured(page: Page, place: Lab, name: str) -> tuple[float, float, list[float]]:
+    """Return seconds from Run All to four charts drawn, megabytes over the websocket, and seconds
+    from each key press on the slider to four charts redrawn."""
+    sizes: list[int] = []
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framereceived", lambda frame: sizes.append(len(frame)))
+
+    page.on("websocket", listen)
+    notebook = Notebook(page, place, name)
+    notebook.open()
+    sizes.clear()
+    start = page.evaluate("() => performance.now()")
+    notebook.menu("Run", "runmenu:run-all")
+    page.wait_for_function(SHOWN, arg=1, polling="raf")
+    drawn = (page.evaluate("() => performance.now()") - start) / 1000
+    megabytes = sum(sizes) / 1e6
+    handle = page.get_by_role("slider").first
+    handle.focus()
+    taken = []
+    for level in range(2, KEYS + 2):
+        start = page.evaluate("() => performance.now()")
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function(SHOWN, arg=level, polling="raf")
+        taken.append((page.evaluate("() => performance.now()") - start) / 1000)
+    page.evaluate("async () => { await window.jupyterapp.shell.currentWidget.sessionContext"
+                  ".shutdown(); }")  # fmt: skip
+    return drawn, megabytes, taken
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Return a function that reports a measurement although pytest hides what tests print."""
+
+    def report(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n{text}")
+
+    return report
+
+
+def test_four_charts_are_drawn_in_half_the_time_of_figure_widgets_and_redrawn_sooner(
+    benchmark: Any,
+    lab: Lab,
+    browser: Browser,
+    say: Callable[[str], None],
+) -> None:
+    (lab.folder / "ours.ipynb").write_text(notebook_of(OURS), "utf-8")
+    (lab.folder / "theirs.ipynb").write_text(notebook_of(THEIRS), "utf-8")
+    found: dict[str, list[tuple[float, float, list[float]]]] = {"ours": [], "theirs": []}
+    for _ in range(ROUNDS):
+        for name, runs in found.items():
+            with browser.new_page(viewport={"width": 1440, "height": 2000}) as page:
+                runs.append(measured(page, lab, f"{name}.ipynb"))
+    drawn = {name: statistics.median(run[0] for run in runs) for name, runs in found.items()}
+    size = {name: max(run[1] for run in runs) for name, runs in found.items()}
+    again = {
+        name: statistics.median(one for run in runs for one in run[2])
+        for name, runs in found.items()
+    }
+    benchmark.pedantic(lambda: None)
+    benchmark.extra_info.update(
+        drawn=drawn["ours"] / drawn["theirs"],
+        redrawn=again["ours"] / again["theirs"],
+        megabytes=size["ours"],
+    )
+    say(
+        f"four charts drawn in {drawn['ours']:.2f} s against {drawn['theirs']:.2f} s "
+        f"({drawn['ours'] / drawn['theirs']:.2f}), {size['ours']:.2f} MB against "
+        f"{size['theirs']:.1f} MB, redrawn in {again['ours'] * 1000:.0f} ms against "
+        f"{again['theirs'] * 1000:.0f} ms ({again['ours'] / again['theirs']:.2f})"
+    )
+    assert drawn["ours"] <= 0.5 * drawn["theirs"]
+    assert size["ours"] <= 2.0
+    assert again["ours"] < 0.15 or again["ours"] <= 0.8 * again["theirs"]

@@ -85,7 +85,7 @@ SHOWN = f"""(level) => {{
 
 
 def notebook_of(code: str) -> str:
-    cell = {"cell_type": "code", "execution_count": None, "id": "1", "metadata": {}}
+    cell: dict[str, Any] = {"cell_type": "code", "execution_count": None, "id": "1", "metadata": {}}
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     cells = [cell | {"outputs": [], "source": FIGURES + code}]
     return json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5})

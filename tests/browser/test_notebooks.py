@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import Notebook
 
 if TYPE_CHECKING:
-    from tests.browser.conftest import Notebook
+    from tests.browser.conftest import Lab
 
 
 def more_than(text: str) -> str:
@@ -108,6 +110,19 @@ def test_screen_and_saved_scenario_agree_to_the_cent(scenario_app: Notebook) -> 
     for name, total in totals.items():
         assert [row for row in rows if name in row and f"${total:,.0f}" in row], name
     assert [name for name, total in totals.items() if f"${total:,.0f}" in app.verdict]
+
+
+def test_the_plan_of_own_gpus_is_that_of_the_command_line(lab: Lab, browser: Browser) -> None:
+    with browser.new_page(viewport={"width": 1440, "height": 900}) as page:
+        app = Notebook(page, lab, "04_hosted_or_self_hosted.ipynb")
+        app.open()
+        app.run_all()
+        plan = json.loads(app.download("Plan (JSON)").read_text("utf-8"))
+        words = ("serve", plan["model"], "--gpu", plan["gpu"], "--peak-to-mean", "2", "--json")
+        rate = ("--rps", repr(plan["requests_per_second"]))
+        found = json.loads(lab.costmodel(*words, *rate))
+        assert plan["usd_per_month"] == pytest.approx(found["usd_per_month"], abs=0.005)
+        assert f"${found['usd_per_month']:,.0f}" in app.verdict
 
 
 def test_nothing_leaves_the_machine_and_the_console_is_clean(notebook: Notebook) -> None:

@@ -16,7 +16,16 @@ from costmodel.errors import DataError, PriceError, nearest
 from costmodel.prices.book import PriceBook, shipped_dir
 from costmodel.prices.catalog import Catalog
 from costmodel.prices.changes import with_columns_of_shipped
-from costmodel.prices.matching import LOOSE, Known, causes, compared, curated, gone, squeezed
+from costmodel.prices.matching import (
+    LOOSE,
+    Known,
+    causes,
+    compared,
+    curated,
+    gone,
+    gpu_of,
+    squeezed,
+)
 from costmodel.prices.sources import SOURCES, Reading
 from costmodel.prices.sources.frame import COLUMNS, KEYS, NUMBERS
 from costmodel.prices.specs import Specs
@@ -357,13 +366,9 @@ def _key_cells(row: Mapping[str, Any], base: Mapping[str, str], from_: Proposal)
 
 
 def _gpu(row: Mapping[str, Any], catalog: Catalog) -> str:
-    words = [str(row.get("names") or ""), str(row["gpu"])]
-    for word in filter(None, words):
-        for spelt in (word, word.replace(" ", "-"), word.replace("-", " ")):
-            try:
-                return catalog.gpu(spelt)
-            except PriceError:
-                continue
+    found = gpu_of(row, catalog)
+    if found:
+        return found
     message = (
         f"{row['source_key']}: gpus.csv does not know the GPU {row['gpu']!r}; add it or an alias, "
         "or accept a narrower filter"

@@ -16,9 +16,10 @@ import pandas as pd
 from costmodel.errors import PriceError
 from costmodel.prices.catalog import Catalog
 from costmodel.prices.rows import read_layer
-from costmodel.prices.sources.frame import KEYS, VALUES, common
+from costmodel.prices.sources.frame import KEYS, VALUES, common, joined
 
 TOLERANCE = 0.005  # relative: what rounding to three digits may change
+RENTED = ("provider", "instance", "market")
 SLIP = 2  # powers of ten apart from which a unit is suspected
 LOOSE = ("azure-retail", "aws-price-list")  # sources that name models in words of their own
 YEAR = re.compile(r"-20\d\d-(\d\d)-(\d\d)")
@@ -122,11 +123,57 @@ def in_force(frame: Frame, keys: Sequence[str], day: str) -> Frame:
 
 
 def _regions(theirs: Frame, ours: Frame) -> pd.Series[Any]:
-    """Return regions in our words: Europe's data zone is the common one unless it has a row."""
+    """Return regions in our words, where ours stand for several of theirs.
+
+    Europe's data zone is the common one unless it has a row; a rent without a region, or of `us`,
+    holds in all of them, or in `us-east-1`.
+    """
     known = pd.MultiIndex.from_frame(ours[["provider", "model", "region"]])
     asked = pd.MultiIndex.from_frame(theirs[["provider", "model", "region"]])
     europe = (theirs["region"] == "data-zone-eu") & ~asked.isin(known)
-    return theirs["region"].mask(europe, "data-zone")
+    held: dict[tuple[str, ...], set[str]] = {}
+    rents = ours[ours["table"] == "gpu_rental"]
+    for *names, region in rents[[*RENTED, "region"]].itertuples(index=False, name=None):
+        held.setdefault(tuple(names), set()).add(region)
+    found = []
+    for *names, region in theirs[[*RENTED, "region"]].itertuples(index=False, name=None):
+        mine = held.get(tuple(names), set())
+        wide = [each for each in mine if region.lower().startswith(each.lower())]
+        found.append(region if region in mine or not wide else max(wide, key=len))
+    return pd.Series(found, index=theirs.index, dtype=object).mask(europe, "data-zone")
+
+
+def gpu_of(row: Mapping[str, Any], catalog: Catalog) -> str:
+    """Return the GPU of a row by the names it gives, blank if `gpus.csv` has none of them."""
+    for word in filter(None, (str(row.get("names") or ""), str(row.get("gpu") or ""))):
+        for spelt in (word, word.replace(" ", "-"), word.replace("-", " ")):
+            try:
+                return catalog.gpu(spelt)
+            except PriceError:
+                continue
+    return ""
+
+
+def _instances(theirs: Frame, ours: Frame, catalog: Catalog) -> pd.Series[Any]:
+    """Return instances in our words: where ours are named otherwise, by GPU, number and market."""
+    sold: dict[tuple[Any, ...], set[str]] = {}
+    for row in ours.drop_duplicates(["provider", "gpu", "gpu_count", "market", "instance"]).to_dict(
+        "records"
+    ):
+        key = (row["provider"], row["gpu"], row["gpu_count"], row["market"])
+        sold.setdefault(key, set()).add(row["instance"])
+    have = set(zip(ours["provider"], ours["instance"], strict=True))
+    gpus = {
+        (names, gpu): gpu_of({"names": names, "gpu": gpu}, catalog)
+        for names, gpu in theirs[["names", "gpu"]].drop_duplicates().to_numpy().tolist()
+    }
+    columns = ["provider", "instance", "names", "gpu", "gpu_count", "market"]
+    found = []
+    for provider, instance, names, gpu, count, market in theirs[columns].to_numpy().tolist():
+        mine = sold.get((provider, gpus[names, gpu], count, market), set())
+        alone = (provider, instance) not in have and len(mine) == 1
+        found.append(next(iter(mine)) if alone else instance)
+    return pd.Series(found, index=theirs.index, dtype=object)
 
 
 def compared(
@@ -155,6 +202,11 @@ def compared(
         mine, other = book[book["table"] == table], theirs[theirs["table"] == table]
         if other.empty:
             continue
+        if table == "gpu_rental":
+            same = _instances(other, mine, catalog)
+            text = "compared with our " + same + " by GPU and number: another offer, perhaps"
+            said = text.where(same != other["instance"], "")
+            other = other.assign(instance=same, doubt=joined(other["doubt"], said))
         other = other.assign(region=_regions(other, mine))
         keys_ = [*keys]
         if table == "gpu_rental":

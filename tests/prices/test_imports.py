@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -261,6 +263,14 @@ def test_rent_of_gpus_is_compared_by_instance_region_and_market(
     assert sum("p5.48xlarge" in line for line in rows) == 2
 
 
+def test_an_instance_of_another_name_is_found_by_its_gpu_and_doubted(
+    proposed: Callable[..., imports.Proposal],
+) -> None:
+    row = one(proposed("skypilot", file="runpod/vms.csv").proposed, instance="old")
+    assert (row["instance"], row["old"], row["new"]) == ("old", 2, 3.99)
+    assert "by GPU and number" in row["doubt"]
+
+
 def test_a_gpu_that_is_unknown_is_refused_and_nothing_is_written(
     proposed: Callable[..., imports.Proposal], folder: Path
 ) -> None:
@@ -306,6 +316,27 @@ def test_an_imported_file_that_is_broken_says_what_to_do(folder: Path, broken: s
         imports.read_imported(folder, "litellm")
 
 
+def test_a_table_of_five_thousand_models_is_compared_in_five_seconds(
+    folder: Path, place: Place
+) -> None:
+    entry = {
+        f"{kind}_cost_per_token{mode}": 1e-06
+        for kind in ("input", "output")
+        for mode in ("", "_batches")
+    }
+    many = {
+        f"swift-{k}": {"litellm_provider": "openai", "mode": "chat", **entry} for k in range(5_000)
+    }
+    path = place("litellm", json.dumps(many))
+    began = time.process_time()
+    reading = sources.read("litellm", str(path), ON)
+    imports.keep(reading, folder, ON)
+    book = PriceBook.read(folder, shipped=False)
+    found = imports.proposal("litellm", reading.origin, reading.frame, [folder], book, ON)
+    assert len(found.proposed) == 5_000 * 2 * 2
+    assert time.process_time() - began < 5
+
+
 def test_names_are_the_same_without_separators_years_and_versions() -> None:
     assert squeezed("gpt-4o-2024-08-06") == squeezed("gpt 4o 0806")
     assert squeezed("anthropic.claude-opus-5-5-v1:0") == squeezed("Claude Opus 5.5")
@@ -322,6 +353,38 @@ def test_accept_without_a_filter_asks(
         main([*words, "--accept"])
     assert stop.value.code == 2
     assert "asks on a terminal, and there is none" in capsys.readouterr().err
+
+
+def test_asked_row_by_row_on_a_terminal_one_is_taken_and_one_is_not(
+    folder: Path, place: Place
+) -> None:
+    """Two rows are proposed: yes to the first, no to the second."""
+    entry = {"litellm_provider": "openai", "mode": "chat", "output_cost_per_token": 2e-06}
+    text = json.dumps(
+        {
+            "swift-1": {**entry, "input_cost_per_token": 1e-07},
+            "swift-kept": {**entry, "input_cost_per_token": 3e-06},
+        }
+    )
+    words = ["pricing", "import", "litellm", str(place("litellm", text)), "--dir", str(folder)]
+    program = f"from costmodel.cli import main; main({[*words, '--accept', '--on', '2026-11-21']})"
+    leader, follower = pty.openpty()
+    running = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=follower,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(costmodel.__file__).parents[1])},
+    )
+    os.write(leader, b"y\nn\nn\n")
+    said, _ = running.communicate(timeout=60)
+    os.close(leader)
+    os.close(follower)
+    assert running.returncode == 0, said
+    assert "openai/swift-1 standard: input_per_mtok 0.2 -> 0.1 (-50.0 %)" in said
+    assert "1 rows written" in said
+    assert price(folder, "swift-1", "2026-11-21") == 0.1
+    assert price(folder, "swift-kept", "2026-11-21") == 1
 
 
 def test_the_command_shows_takes_over_and_says_so(

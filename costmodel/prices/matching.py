@@ -447,6 +447,7 @@ def causes(
     )
     guesses = [
         (research != "", research),
+        (found["doubt"].str.startswith("compared with our"), "alias: " + found["doubt"]),
         (found["doubt"] != "", "error: " + found["doubt"]),
         (slip, "unit: a power of ten apart"),
         (tenth, "region: 10 % apart, the share that in-region prices cost more"),
@@ -465,7 +466,7 @@ def causes(
         ),
     ]
     moved = earlier(found, book)
-    guesses.insert(3, (moved != "", moved))
+    guesses.insert(4, (moved != "", moved))
     text = np.select(
         [np.asarray(when, bool) for when, _ in guesses],
         [np.broadcast_to(np.asarray(what, object), (len(found),)) for _, what in guesses],

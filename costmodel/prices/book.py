@@ -85,8 +85,8 @@ def edited_folder(named: Path | None = None) -> Path:
         raise PriceError(message)
     if not folder.is_dir():
         message = (
-            f"no folder of price tables at {folder}; `costmodel pricing init pricing` makes a copy "
-            "to change, or name one with --dir"
+            f"no folder of price tables at {folder}: `mkdir pricing` makes a layer for what "
+            "differs, `costmodel pricing init pricing` a copy of all; or name a folder with --dir"
         )
         raise PriceError(message)
     return folder

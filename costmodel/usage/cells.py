@@ -85,6 +85,8 @@ def words(values: Any) -> pd.Categorical:
             texts = [_written_out(value) for value in given]
             codes, found = pd.factorize(np.array(texts, object))
         levels = list(found)
+        if all(map(_clean, levels)) and not (codes.size and codes.min() < 0):
+            return pd.Categorical.from_codes(codes, pd.Index(levels, dtype="str"))
     known = [_written_out(level) for level in levels]
     merged, names = pd.factorize(np.array([*known, ""], object))
     # the last code, -1, is that of the blank

@@ -249,6 +249,7 @@ def price(ledger: Ledger, book: PriceBook, *, basis: str = "billed") -> Priced:
                 f"{key}: no price for {meter} is published; counted as plain input"
                 for key in sorted({str(book.rows[int(k)].key) for k in used[own]})
             ]
+    notes += _sizes(frame, rows, book)
     lacking = np.zeros(len(frame), bool)
     for gap in missing.values():
         lacking |= gap
@@ -265,6 +266,26 @@ def price(ledger: Ledger, book: PriceBook, *, basis: str = "billed") -> Priced:
         if len(frame)
         else Priced(priced, book, pd.DataFrame(unpriced))
     )
+
+
+def _sizes(frame: pd.DataFrame, rows: Ints, book: PriceBook) -> list[str]:
+    """Say where a price depends on the size of a request that the export does not tell."""
+    size, total_input = frame["request_tokens"].to_numpy(), frame["input_tokens"].to_numpy()
+    unknown = (size == 0) & (total_input > 0) & (rows >= 0) & np.isnan(frame["requests"].to_numpy())
+    if not unknown.any():
+        return []
+    keys = {book.rows[int(row)].key for row in np.unique(rows[unknown])}
+    names = sorted(
+        f"{key.provider}/{key.sku}"
+        for key in keys
+        if any(low < total_input[unknown].max() for low in book.thresholds(key))
+    )
+    if not names:
+        return []
+    return [
+        f"{', '.join(dict.fromkeys(names))}: long prompts cost more, and the export does not say "
+        "how many requests a row holds; prices of short prompts are taken"
+    ]
 
 
 def _chosen(frame: pd.DataFrame, basis: str) -> tuple[Bools, list[str]]:

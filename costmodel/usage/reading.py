@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -82,7 +83,6 @@ def recognised(columns: Iterable[str], name: str, layouts: Sequence[Layout] = LA
 def _parts_of(layout: Layout, batch: Batch, source: Source) -> list[tuple[Any, Columns]]:
     """Return the rows of a batch: places in it (None = all), and columns of the ledger."""
     frame = batch.frame
-    frame.attrs["file"] = source.name
     try:
         made = layout.rows(frame)
     except BadCellError as error:
@@ -97,6 +97,8 @@ def _parts_of(layout: Layout, batch: Batch, source: Source) -> list[tuple[Any, C
         keep = columns.pop("keep", None)
         chosen = places if keep is None or np.all(keep) else _among(places, np.asarray(keep, bool))
         columns |= {"file": source.name, "layout": layout.name}
+        if layout.amortised and re.search(layout.amortised, source.name, re.IGNORECASE):
+            columns["money"] = np.where(columns["money"] == "billed", "effective", "")
         columns["row"] = batch.first + np.arange(count, dtype=np.int64)
         _checked(columns, count, batch, source)
         found.append((chosen, columns))
@@ -126,6 +128,9 @@ def _checked(columns: Columns, count: int, batch: Batch, source: Source) -> None
     requests = columns.get("requests", np.nan)
     if not np.ndim(requests):
         columns["request_tokens"] = total if requests == 1 else 0
+        return
+    if (requests == 1).all():
+        columns["request_tokens"] = total
         return
     known = requests > 0
     each = np.ceil(total / np.where(known, requests, 1.0))
@@ -191,6 +196,35 @@ def read_part(path: str, grain: Grain | None = None, skip: Any = None) -> Part:
 
 
 SUMMED = 64  # sums of batches that are kept before they are summed in turn
+
+
+def read_frame(frame: pd.DataFrame, grain: Grain | None = None, name: str = "frame") -> Ledger:
+    """Read a table in memory, as of one of the layouts.
+
+    Args:
+        frame: Records, with the columns of a layout.
+        grain: What rows are told apart by, to be summed at once; None keeps every row.
+        name: What to call it in messages.
+
+    Raises:
+        DataError: With row, value and remedy.
+    """
+    columns = [str(column) for column in frame.columns]
+    layout = recognised(columns, name)
+    wanted = {column.lower(): column for column in layout.columns}
+    chosen = {c: wanted[c.lower()] for c in columns if c.lower() in wanted}
+    same = all(old == new for old, new in chosen.items())
+    batch = Batch(frame if same else frame[list(chosen)].rename(columns=chosen), 1)
+    made = []
+    for places, given in _parts_of(layout, batch, Source(name, "parquet")):
+        part = given if places is None else _at(given, places)
+        part.pop("scope", None)
+        count = len(frame) if places is None else len(places)
+        made.append(rows_of(part, count) if grain is None else condensed(part, count, grain))
+    ignored = tuple(c for c in columns if c not in chosen and c not in records.PRIVATE)
+    private = tuple(c for c in columns if c in records.PRIVATE and c not in chosen)
+    export = Export(name, layout.name, len(frame), tuple(chosen), ignored, private)
+    return Ledger(joined(made), (export,))
 
 
 def opened(path: str) -> tuple[Source, Layout, list[str]]:

@@ -151,9 +151,7 @@ def rows(batch: pd.DataFrame, names: dict[str, str]) -> Columns:
     hosting = np.asarray(levels(lambda w: ("hosting" in w.lower() and "x") or "", meter), object)
     other = np.where(ai & (hosting == "x"), "hosting_hour", np.asarray(meter, object))
     other = np.where(ai, other, np.asarray(cells.words(batch[names["category"]]), object))
-    # both exports have the same columns; Azure names the file of amortised cost so
-    amortised = re.search("amorti[sz]ed", batch.attrs.get("file", ""), re.IGNORECASE)
-    money = paid(batch, names["money"], "effective" if amortised else "billed", names["currency"])
+    money = paid(batch, names["money"], "billed", names["currency"])
     made |= by_type(words, amounts, TYPES) | money
     made["model"] = np.where(ai, np.asarray(levels(model_of, meter), object), "")
     made["region"] = np.where(ai, np.asarray(levels(_region, meter), object), "")
@@ -175,6 +173,8 @@ LAYOUTS = tuple(
         frozenset({columns[word] for word in ("day", "money", "meter", "quantity", "type")}),
         partial(rows, names=columns),
         frozenset(columns.values()),
+        # both exports have the same columns; Azure names the file of amortised cost so
+        amortised="amorti[sz]ed",
     )
     for name, columns in NAMES.items()
 )

@@ -95,6 +95,7 @@ class Layout:
         knows: Columns that it may have and the ledger takes.
         sums: Whether its records are sums over a period, so that two exports of the same period
             must agree; else they are requests.
+        amortised: Pattern of names of files whose money is amortised, where columns do not tell.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Layout:
     rows: Callable[[pd.DataFrame], Columns | Rows] = field(repr=False)
     knows: frozenset[str] = frozenset()
     sums: bool = True
+    amortised: str = ""
 
     @property
     def columns(self) -> frozenset[str]:

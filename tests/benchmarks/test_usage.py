@@ -1,0 +1,189 @@
+"""How fast usage logs are priced, as ratios in the same run: `make bench`.
+
+Both sides of a ratio run in turn. Ours starts from the table as a log has it and ends with a ledger
+that is checked, named, priced in whole 10^-12 dollars and cited.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import costmodel as cm
+from costmodel.usage.condensing import grain_of
+from costmodel.usage.pricing import price, total
+from costmodel.usage.reading import read_frame
+from tests.benchmarks.test_speed import MODELS, ROWS, Gather, medians
+
+FEW = 1_000
+MANY = 10_000_000
+READ = (
+    "import json, sys, time\n"
+    "import costmodel as cm, pandas, pyarrow.parquet\n"
+    "from costmodel.usage import overlaps\n"
+    "from costmodel.usage.condensing import grain_of\n"
+    "from costmodel.usage.pricing import price, total\n"
+    "from costmodel.usage.reading import read\n"
+    "book = cm.PriceBook.read()\n"
+    "grain = grain_of(book)\n"
+    "start = time.process_time()\n"
+    "priced = price(read(sys.argv[1], grain=grain), book)\n"
+    "taken = time.process_time() - start\n"
+    "peak = next(x for x in open('/proc/self/status') if x.startswith('VmHWM'))\n"
+    "print(json.dumps({'seconds': taken, 'mib': int(peak.split()[1]) / 1024,\n"
+    "    'pico': total(priced.frame['list_pico'])}))\n"
+)
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Return a function that reports a measurement although pytest hides what tests print."""
+
+    def report(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n{text}")
+
+    return report
+
+
+@pytest.fixture(scope="module")
+def book() -> cm.PriceBook:
+    return cm.PriceBook.read()
+
+
+@pytest.fixture(scope="module")
+def log() -> pd.DataFrame:
+    """Return requests as a log has them: names as text, days as time stamps."""
+    random = np.random.default_rng(0)
+    picked = random.integers(len(MODELS), size=ROWS)
+    days = np.datetime64("2026-03-01") + random.integers(365, size=ROWS)
+    size = random.integers(1_000, 400_000, size=ROWS)
+    return pd.DataFrame(
+        {
+            "provider": [MODELS[k][0] for k in picked],
+            "model": [MODELS[k][1] for k in picked],
+            "mode": "standard",
+            "date": days.astype("datetime64[s]"),
+            "requests": 1,
+            "input_tokens": size,
+            "cached_input_tokens": (size * random.random(ROWS)).astype(int),
+            "output_tokens": random.integers(1, 4_000, size=ROWS),
+        }
+    )
+
+
+def ours(log: pd.DataFrame, book: cm.PriceBook) -> int:
+    return total(price(read_frame(log, grain_of_book(book)), book).frame["list_pico"])
+
+
+def grain_of_book(book: cm.PriceBook) -> Any:
+    if book not in GRAINS:
+        GRAINS[book] = grain_of(book)
+    return GRAINS[book]
+
+
+GRAINS: dict[Any, Any] = {}
+
+
+def test_a_log_is_priced_150_times_as_fast_as_by_genai_prices(
+    benchmark: Any, log: pd.DataFrame, book: cm.PriceBook, say: Callable[[str], None]
+) -> None:
+    try:
+        from genai_prices import Usage, calc_price
+    except ImportError:
+        pytest.fail("genai-prices is not installed: run `make bench`, or pip install --group bench")
+    few = log.iloc[:FEW]
+    names = ("provider", "model", "input_tokens", "cached_input_tokens", "output_tokens")
+    columns = [few[name].tolist() for name in names]
+    noon = few["date"].dt.tz_localize("UTC") + pd.Timedelta(hours=12)
+    rows = list(zip(*columns, [stamp.to_pydatetime() for stamp in noon], strict=True))
+
+    def row_by_row() -> float:
+        return sum(
+            float(
+                calc_price(
+                    Usage(input_tokens=size, cache_read_tokens=cached, output_tokens=output),
+                    model,
+                    provider_id=provider,
+                    genai_request_timestamp=stamp,
+                ).total_price
+            )
+            for provider, model, size, cached, output, stamp in rows
+        )
+
+    assert ours(few, book) / 1e12 == pytest.approx(row_by_row(), rel=1e-9)
+    mine, theirs = medians(7, lambda: ours(log, book), row_by_row)
+    theirs *= ROWS / FEW
+    benchmark.pedantic(ours, args=(log, book), rounds=5, warmup_rounds=1)
+    say(f"genai-prices / ledger = {theirs / mine:.0f}  ({theirs:.1f} s, {mine * 1e3:.1f} ms)")
+    assert theirs >= 150 * mine
+
+
+def test_a_log_takes_at_most_twice_a_gather_written_by_hand(
+    benchmark: Any, log: pd.DataFrame, book: cm.PriceBook, say: Callable[[str], None]
+) -> None:
+    gather = Gather(book)
+    same = log.rename(columns={"date": "on"})
+    assert ours(log, book) / 1e12 == pytest.approx(float(gather(same).sum()), rel=1e-12)
+    mine, theirs = medians(25, lambda: ours(log, book), lambda: float(gather(same).sum()))
+    benchmark.pedantic(ours, args=(log, book), rounds=5, warmup_rounds=1)
+    say(f"ledger / gather by hand = {mine / theirs:.2f}  ({mine * 1e3:.1f} ms)")
+    assert mine <= 2 * theirs
+
+
+def test_ten_million_rows_of_parquet_stream_in_600_mib(
+    benchmark: Any, tmp_path: Path, say: Callable[[str], None]
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path, writer = tmp_path / "log.parquet", None
+    random = np.random.default_rng(0)
+    names = [pa.array([model[k] for model in MODELS]) for k in range(2)]
+    million = 1_000_000
+    for part in range(MANY // million):
+        picked = pa.array(random.integers(len(MODELS), size=million))
+        size = random.integers(1_000, 400_000, size=million)
+        second = np.sort(random.integers(3 * 86_400, size=million)) + part * 3 * 86_400
+        table = pa.table(
+            {
+                "date": np.datetime64("2026-03-01", "s") + second,
+                "provider": names[0].take(picked),
+                "model": names[1].take(picked),
+                "input_tokens": size,
+                "cached_input_tokens": size // 3,
+                "output_tokens": random.integers(1, 4_000, size=million),
+            }
+        )
+        writer = writer or pq.ParquetWriter(path, table.schema)
+        writer.write_table(table)
+    assert writer is not None
+    writer.close()
+    one = os.environ | {"OMP_NUM_THREADS": "1"}
+
+    def child() -> dict[str, Any]:
+        words = [sys.executable, "-c", READ, str(path)]
+        done = subprocess.run(words, env=one, capture_output=True, text=True, check=True)
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    found = [child() for _ in range(3)]
+    start = time.perf_counter()
+    benchmark.pedantic(child, rounds=1)
+    assert time.perf_counter() > start
+    best = min(x["seconds"] for x in found)
+    peak = max(x["mib"] for x in found)
+    say(f"{MANY / best / 1e6:.1f} M rows/s of processor time, {peak:.0f} MiB")
+    assert len({x["pico"] for x in found}) == 1
+    assert peak < 600
+    assert best < MANY / 4e6

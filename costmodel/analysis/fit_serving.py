@@ -174,7 +174,8 @@ PRIORS = _hardware() | _common() | _software()
 LATENCY = ("first_floor", "first_steps", "first_queue")
 BY = ("model", "source", "gpu")  # what is left out in turn
 BAND_UNIT, BAND_NOTE = "1", "measured over predicted, 10 and 90 % of the rows left out"
-SCALE = 0.15  # error of a good row, in logarithms
+SCALE = 0.3  # error from which a row begins to count less, in logarithms
+STRENGTH = 1.4  # weight of the priors: sources differ more than their rows do
 GROUP, BALANCE = 40.0, -0.35  # large groups of alike rows weigh less than their number
 
 
@@ -287,7 +288,7 @@ def fit(
     def throughput(x: Array) -> Array:
         speed = rows.piece.speed(_coefficients(free, x, result | fixed))
         error = np.log(speed.output_tokens_per_second) - target
-        return np.concatenate([_robust(error, weight), x])
+        return np.concatenate([_robust(error, weight), STRENGTH * x])
 
     found = least_squares(
         throughput, place(free), max_nfev=rounds, diff_step=np.array(1e-4), ftol=1e-4

@@ -34,7 +34,7 @@ def rows() -> Measured:
 def test_the_shipped_coefficients_fit_the_shipped_rows(rows: Measured) -> None:
     speed = rows.piece.speed(SPECS.coefficients("serving")).output_tokens_per_second
     found = Errors.of(np.log(speed / rows.speed))
-    assert found.median < 0.085
+    assert found.median < 0.09
     assert found.twice > 0.985
 
 
@@ -52,7 +52,7 @@ def test_the_published_errors_meet_the_target() -> None:
     by_model, by_source, by_gpu, fitted = shares
     assert by_model < 14
     assert by_gpu < 14
-    assert fitted < by_model < by_source < 16
+    assert fitted < by_model < by_source < 14
 
 
 def test_the_band_holds_four_of_five_rows(rows: Measured) -> None:

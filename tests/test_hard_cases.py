@@ -29,7 +29,7 @@ NO_UPKEEP = cm.Upkeep(
     double_running_days=0,
 )
 EXAMPLE = "example"
-PUBLISHED = Path(__file__).parent / "data" / "published_training.csv"
+PUBLISHED = Path(__file__).parents[1] / "notebooks" / "data" / "published_bills.csv"
 
 
 def an_option(

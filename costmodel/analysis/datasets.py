@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from costmodel.analysis.market import Job, TrainingFile, tuning_market
 from costmodel.costs import TokenRule
+from costmodel.errors import DataError
 from costmodel.months import Array
 from costmodel.prices.book import PriceBook
 from costmodel.tokens.chat import image_tokens
-from costmodel.tokens.corpus import Tally
+from costmodel.tokens.corpus import Job as Counting
+from costmodel.tokens.corpus import Tally, cores, tally_files
+from costmodel.tokens.counting import DEFAULT
 from costmodel.tokens.formats import SHAPES
 from costmodel.tokens.preflight import refusals
+from costmodel.tokens.reading import sniff
 from costmodel.tokens.sampling import Sampled
 
 QUANTILES = {"p10": 0.1, "p50": 0.5, "p90": 0.9, "p99": 0.99}
@@ -63,6 +69,34 @@ class Dataset:
         lengths, examples = self.distribution()
         reached = np.searchsorted(np.cumsum(examples), share * examples.sum() * (1 - 1e-12))
         return float(lengths[min(int(reached), lengths.size - 1)]) if lengths.size else 0.0
+
+
+def read_dataset(
+    path: str | Path,
+    rule: TokenRule | None = None,
+    *,
+    limit: float = math.inf,
+    columns: Mapping[str, str] | None = None,
+) -> Dataset:
+    """Count a file.
+
+    Args:
+        path: The file.
+        rule: How tokens are counted; None = in the usual encoding.
+        limit: Longest example allowed. [token]
+        columns: Key of a format -> column of the file, where they differ.
+
+    Raises:
+        DataError: If it cannot be read, or holds nothing that can be counted.
+    """
+    rule = TokenRule(DEFAULT, DEFAULT) if rule is None else rule
+    source = sniff(str(path), columns)
+    [tally] = tally_files([source], Counting(rule.counted_with, limit / rule.ratio, cores()))
+    if not tally.records:
+        line, reason = tally.problems[0] if tally.problems else (1, "holds no example")
+        message = f"{source.name} line {line}: {reason}; no line of the file can be counted"
+        raise DataError(message)
+    return Dataset(source.name, source.shape, tally, rule, limit)
 
 
 def summary(data: Dataset) -> dict[str, Any]:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from costmodel.analysis.measured import Cases, numbers, texts, training_cases
+from costmodel.bill import extend
 from costmodel.costs import priced
 from costmodel.errors import CostModelError, DataError, nearest
 from costmodel.months import Array
 from costmodel.plans.serving_rows import workpiece
 from costmodel.prices.book import PriceBook
 from costmodel.prices.specs import Specs
+from costmodel.quantities.training import train_mtok
 from costmodel.quantities.training_memory import peak_gb
 from costmodel.quantities.training_speed import tokens_per_second
 
@@ -331,6 +333,43 @@ def validate_serving(cases: pd.DataFrame, specs: Specs, source: str = "cases") -
     found = _Rows(piece.rows, values, skipped)
     predicted = speed.output_tokens_per_second
     return _compared(cases, found, predicted, measured, specs.tested("serving"))
+
+
+def validate_bills(cases: pd.DataFrame, source: str = "cases") -> Validation:
+    """Compute reported bills of training jobs, at the price that was reported with them.
+
+    Args:
+        cases: Columns tokens, epochs (of several jobs: `3|3|5`), price_per_mtok and reported_usd;
+            optionally validation_tokens, evaluations and minimum_usd (of one job). Further ones
+            are passed through.
+        source: Name of the file, for messages.
+
+    Raises:
+        DataError: If a column is missing or a value is no number.
+    """
+    for name in ("tokens", "epochs", "price_per_mtok", "reported_usd"):
+        _needs(cases, name, source)
+    given = {
+        name: _numbers(cases, name, source) if name in cases else np.zeros(len(cases))
+        for name in (
+            *("tokens", "price_per_mtok", "reported_usd", "validation_tokens", "evaluations"),
+            "minimum_usd",
+        )
+    }
+    jobs = [str(text).split("|") for text in cases["epochs"]]
+    which = np.repeat(np.arange(len(cases)), [len(job) for job in jobs])
+    try:
+        epochs = np.array([float(text) for job in jobs for text in job])
+    except ValueError:
+        message = f"{source}: epochs reads like 3, or 3|3|5 for three jobs"
+        raise DataError(message) from None
+    each = {name: values[which] for name, values in given.items()}
+    mtok = train_mtok(1.0, each["tokens"], epochs)
+    mtok = mtok + train_mtok(1.0, each["validation_tokens"], each["evaluations"])
+    usd = np.maximum(extend(mtok, each["price_per_mtok"]), each["minimum_usd"])
+    predicted = np.asarray(np.bincount(which, usd, len(cases)), float)
+    found = _Rows(np.arange(len(cases)), given["reported_usd"], ())
+    return _compared(cases, found, predicted, "reported_usd", {})
 
 
 def _needs(cases: pd.DataFrame, name: str, source: str) -> None:

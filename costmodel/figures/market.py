@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from costmodel.analysis.wording import money
+from costmodel.analysis.request_costs import unbeaten
+from costmodel.analysis.wording import brief, money
 from costmodel.figures import style
+from costmodel.figures.rows import Row, rows_figure
 from costmodel.figures.style import Label, said
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-HISTORY_PX, ROW_PX = 300, 24
+HISTORY_PX, ROW_PX, PARETO_PX = 300, 24, 380
+THOUSAND = 1_000
 MOST_ROWS = 20
+WIDE = 20  # range above which a scale is logarithmic
 METER_LOOKS = {
     "output_mtok": ("output", style.VERMILLION),
     "input_mtok": ("input", style.BLUE),
@@ -196,3 +201,173 @@ def rents(frame: pd.DataFrame, on: date) -> go.Figure:
             "showgrid": False,
         },
     )
+
+
+def training_bills(records: Sequence[Mapping[str, Any]], file: str) -> go.Figure:
+    """Draw what each provider bills for training on a dataset: its cheapest offer.
+
+    Args:
+        records: What `analysis.datasets.billed` returns, without those that refuse it.
+        file: Name of the dataset.
+    """
+    best: dict[str, Mapping[str, Any]] = {}
+    for record in records:
+        best.setdefault(record["provider"], record)
+    rows = [
+        Row(
+            provider,
+            r["train_usd"],
+            money(r["train_usd"]),
+            best=k == 0,
+            ink=style.GREEN,
+            about=f"<b>{said(provider)}</b>, {said(r['sku'])}: {money(r['train_usd'])}<br>"
+            f"{r['trained_tokens']:,.0f} tokens in {r['epochs']:g} passes ({said(r['counted'])})"
+            + style.cite(r["file"], r["row"], r["verified_on"]),
+        )
+        for k, (provider, r) in enumerate(best.items())
+    ]
+    if not rows:
+        return rows_figure([], f"No provider takes {file} for training today", [])
+    ends = [row.value for row in (rows[0], rows[-1])]
+    title = f"{rows[0].name} trains on {file} for {money(ends[0])}"
+    if ends[1] > 2 * ends[0] > 0:
+        title += f", {rows[-1].name} for {money(ends[1])}"
+    notes = ["US$ for one job with the cheapest model of each provider, by its own rules"]
+    wide = 0 < ends[0] * WIDE < ends[1]
+    if wide:
+        notes = [f"{notes[0]} · logarithmic"]
+    return rows_figure(rows, title, notes, dollars=True, bars=not wide, log=wide)
+
+
+def newest_for_the_money(records: Sequence[Mapping[str, Any]], about: str) -> go.Figure:
+    """Draw models by what 1,000 requests cost and when they came out.
+
+    Args:
+        records: What `analysis.request_costs.request_costs` returns.
+        about: Which models and requests these are.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    dated = [record for record in records if record["released"] is not None]
+    if not dated:
+        return style.dress(figure, "No date of release is known of these models", [], plot_px=40)
+    best = unbeaten(dated)
+    names = {(r["provider"], r["model"]) for r in best}
+    makers = list(dict.fromkeys(r["provider"] for r in dated))
+    symbols = {name: style.SYMBOLS[k % len(style.SYMBOLS)] for k, name in enumerate(makers)}
+    for good, ink in ((False, style.GREY), (True, style.VERMILLION)):
+        mine = [r for r in dated if ((r["provider"], r["model"]) in names) == good]
+        figure.add_scatter(
+            x=[float(f"{r['usd'] * THOUSAND:.4g}") for r in mine],
+            y=[r["released"] for r in mine],
+            mode="markers",
+            marker={
+                "color": ink.line,
+                "size": 11 if good else 8,
+                "symbol": [symbols[r["provider"]] + ("" if good else "-open") for r in mine],
+            },
+            customdata=[
+                f"<b>{said(r['model'])}</b> at {said(r['provider'])}, released {r['released']}<br>"
+                f"{money(r['usd'] * THOUSAND)} per 1,000 requests: "
+                f"{style.price(r['input_usd_per_mtok'])} in, "
+                f"{style.price(r['output_usd_per_mtok'])} out, per Mtok"
+                + style.cite(r["file"], r["row"], r["verified_on"])
+                for r in mine
+            ],
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    figure.add_scatter(
+        x=[r["usd"] * THOUSAND for r in best],
+        y=[r["released"] for r in best],
+        mode="lines",
+        line={"color": style.VERMILLION.line, "width": 1.5, "dash": "dot", "shape": "hv"},
+        hoverinfo="skip",
+    )
+    x = [math.log10(r["usd"] * THOUSAND) for r in dated]
+    low, high = min(x) - 0.15, max(x) + 0.3
+    days = [date.fromisoformat(r["released"]) for r in dated]
+    room = timedelta(max((max(days) - min(days)).days // 14, 10))
+    first, last = min(days) - room, max(days) + room
+
+    def place(r: Mapping[str, Any]) -> tuple[float, float]:
+        across = (math.log10(r["usd"] * THOUSAND) - low) / (high - low)
+        up = (date.fromisoformat(r["released"]) - first) / (last - first)
+        return across * style.NARROW_PX, up * PARETO_PX
+
+    # beside the best, the cheapest of each provider is named
+    each = {r["provider"]: r for r in reversed(dated)}
+    named = [*best, *(r for r in each.values() if (r["provider"], r["model"]) not in names)]
+    known = {(r["provider"], r["model"]) for r in named}
+    rest = [place(r) for r in dated if (r["provider"], r["model"]) not in known]
+    taken = [style.Box(a - 4, b - 4, a + 4, b + 4) for a, b in rest]
+    corners = [place(r) for r in best]
+    # the steps of the line
+    taken += [style.Box(a[0] + 1, a[1] - 1, b[0] + 1, a[1] + 1) for a, b in pairwise(corners)]
+    texts = [str(r["model"]) for r in named]
+    spots = style.placed([place(r) for r in named], texts, height=PARETO_PX, taken=taken)
+    for r, text, spot in zip(named, texts, spots, strict=True):
+        if spot is not None and abs(spot[1]) <= style.LINE_PX:
+            figure.add_annotation(
+                x=math.log10(r["usd"] * THOUSAND),
+                y=r["released"],
+                text=f"<b>{said(text)}</b>" if r in best else said(text),
+                xshift=spot[0],
+                yshift=spot[1],
+                showarrow=False,
+                font={
+                    "size": style.LABEL_SIZE,
+                    "color": style.TEXT if r in best else style.GREY.text,
+                },
+            )
+    left = len(records) - len(dated)
+    note = f"US$ per 1,000 requests over day of release · {said(about)} · filled = nothing newer "
+    note += "is cheaper · shape = provider"
+    note += f" · {left} without a day of release left out" if left else ""
+    cheap, newest = best[0], best[-1]
+    title = f"{len(best)} of {len(dated)} models have no newer and cheaper rival"
+    if cheap is not newest:
+        title += f": from {cheap['model']} at {brief(cheap['usd'] * THOUSAND)} to "
+        title += f"{newest['model']} at {brief(newest['usd'] * THOUSAND)} per 1,000 requests"
+    style.dress(figure, title, [note], plot_px=PARETO_PX)
+    return figure.update_layout(
+        xaxis={"type": "log", "range": [low, high], **style.log_ticks(low, high)},
+        yaxis={
+            "type": "date",
+            "range": [first.isoformat(), last.isoformat()],
+            "automargin": True,
+            "tickformat": "%b %Y",
+        },
+    )
+
+
+def ages(rows: Sequence[Mapping[str, Any]], counted: Mapping[str, int], days: int) -> go.Figure:
+    """Draw how many rows of each table nobody saw at their source lately.
+
+    Args:
+        rows: What `prices.lints.stale` returns.
+        counted: File -> rows in force.
+        days: Age above which a row is listed. [day]
+    """
+    found: dict[str, int] = {}
+    for row in rows:
+        found[row["file"]] = found.get(row["file"], 0) + 1
+    shown = sorted(found.items(), key=lambda pair: -pair[1])[:MOST_ROWS]
+    bars = [
+        Row(
+            file,
+            count,
+            f"{count} of {counted.get(file, count)}",
+            ink=style.ORANGE,
+            about=f"<b>{said(file)}</b>: {count} rows not seen for so long<br>"
+            f"<i>the oldest was seen on {min(r['verified_on'] for r in rows if r['file'] == file)}"
+            "</i>",
+        )
+        for file, count in shown
+    ]
+    every = sum(counted.values())
+    title = f"{len(rows):,} of {every:,} rows were not seen at their source for {days} days"
+    if not rows:
+        title = f"Every row was seen at its source in the last {days} days"
+    notes = ["Rows in force by table, with those that nobody saw lately"]
+    return rows_figure(bars, title, notes, bars=True)

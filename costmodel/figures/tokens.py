@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from costmodel.analysis.wording import tally
+from costmodel.analysis.wording import brief, money, tally
 from costmodel.figures import style
-from costmodel.figures.style import said
+from costmodel.figures.rows import Row, rows_figure
+from costmodel.figures.style import BLUE, GREEN, GREY, INKS, said
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 PLOT_PX = 260
+MOST_ROLES, MOST_MODELS = 8, 16
+ROLE_WORDS = {
+    "frames": "frames of messages",
+    "system": "system (instructions)",
+    "assistant": "assistant (answers)",
+    "user": "user (questions)",
+}
+THOUSAND = 1_000
 
 
 def token_histogram(summary: Mapping[str, Any]) -> go.Figure:
@@ -106,3 +115,75 @@ def _rows(places: list[float], texts: list[str]) -> list[int]:
         taken.append((row, left, left + width))
         rows.append(row)
     return rows
+
+
+def tokens_by_role(summary: Mapping[str, Any]) -> go.Figure:
+    """Draw who says how much: tokens of each role or field, most first.
+
+    Args:
+        summary: What `analysis.datasets.summary` returns.
+    """
+    total = max(summary["tokens"], 1)
+    known = sorted(summary["by_role"].items(), key=lambda pair: -pair[1])
+    rest = sum(count for _, count in known[MOST_ROLES:])
+    shown = known[:MOST_ROLES] + ([("others", rest)] if rest else [])
+    each = max(summary["records"], 1)
+    counted = f"{summary['encoding']}, {'exact' if summary['exact'] else 'estimated'}"
+    rows = [
+        Row(
+            ROLE_WORDS.get(name, name),
+            count,
+            f"{tally(count)} ({style.chance(count / total)})",
+            ink=INKS[k % len(INKS)],
+            about=f"<b>{said(ROLE_WORDS.get(name, name))}</b>: {count:,} tokens, "
+            f"{count / each:,.1f} in each example<br><i>{said(summary['file'])}, "
+            f"counted in {said(counted)}</i>",
+        )
+        for k, (name, count) in enumerate(shown)
+    ]
+    if not rows:
+        return rows_figure([], f"{summary['file']} holds no text", [])
+    name, most = shown[0]
+    title = f"{style.chance(most / total)} of {tally(summary['tokens'])} tokens are "
+    title += ROLE_WORDS.get(name, name)
+    notes = [f"Tokens of {said(summary['file'])} by role, counted in {said(counted)}"]
+    return rows_figure(rows, title, notes, bars=True)
+
+
+def cost_by_model(records: Sequence[Mapping[str, Any]], about: str, requests: float) -> go.Figure:
+    """Draw what the requests of a month cost on each model, cheapest first.
+
+    Args:
+        records: What `analysis.request_costs.request_costs` returns.
+        about: Which models these are.
+        requests: Requests in a month. [1/month]
+    """
+    shown = list(records[:MOST_MODELS])
+    rows = [
+        Row(
+            f"{r['model']}, {r['provider']}",
+            r["usd"] * requests,
+            brief(r["usd"] * requests),
+            ink=BLUE if r["counted"] == "exact" else GREEN if r["counted"][0] == "x" else GREY,
+            best=k == 0,
+            about=f"<b>{said(r['model'])}</b> at {said(r['provider'])}: "
+            f"{money(r['usd'] * THOUSAND)} per 1,000"
+            f"<br>{r['input_tokens']:,.0f} tokens at {style.price(r['input_usd_per_mtok'])} and "
+            f"{r['output_tokens']:,.0f} at {style.price(r['output_usd_per_mtok'])} per Mtok "
+            f"({said(r['counted'])})" + style.cite(r["file"], r["row"], r["verified_on"]),
+        )
+        for k, r in enumerate(shown)
+    ]
+    looks = (("exact count", BLUE), ("by a ratio of tokenizers", GREEN), ("as counted here", GREY))
+    key = ", ".join(style.coloured(f"● {word}", ink) for word, ink in looks)
+    month = f"{tally(requests)} requests"
+    notes = [f"US$ a month for {month}, logarithmic · {said(about)} · tokens: {key}"]
+    best = shown[0]
+    title = f"{best['model']} is cheapest: {brief(best['usd'] * requests)} a month for {month}"
+    if len(records) > len(shown):
+        more = len(records) - len(shown)
+        notes.append(f"{more} dearer models are in the table below")
+    dearest = records[-1]
+    if dearest["usd"] > 2 * best["usd"]:
+        title += f"; {dearest['model']} costs {dearest['usd'] / best['usd']:,.0f} times as much"
+    return rows_figure(rows, title, notes, dollars=True, log=True)

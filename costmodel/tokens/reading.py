@@ -427,8 +427,8 @@ def _most(shapes: Sequence[str], first: Any, source: Source) -> str:
     if isinstance(first, dict):
         keys = ", ".join(sorted(map(str, first))[:8]) or "none"
         message = (
-            f"{source.name} line 1: no known format has the keys {keys}; name the columns, e.g. "
-            "--columns prompt=KEY,completion=KEY, or the format (--format)"
+            f"{source.name} line 1: no known format has the keys {keys}; name its columns, "
+            "e.g. prompt=KEY,completion=KEY (--columns), or its format (--format)"
         )
     elif isinstance(first, Broken):
         message = f"{source.name} line 1: {first.reason}"

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Sequence
 from datetime import date
 from io import BytesIO
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,8 @@ def records_of(columns: dict[str, Column], name: str) -> list[Record]:
     collecting = gc.isenabled()
     gc.disable()
     try:
-        return [dict(zip(names, (*row, name), strict=True)) for row in zip(*lists, strict=True)]
+        # the lists are of one length; to ask for it would cost a tenth
+        return [dict(zip(names, row)) for row in zip(*lists, repeat(name))]  # noqa: B905
     finally:
         if collecting:
             gc.enable()
@@ -121,7 +123,12 @@ def _cells(table: Table, path: Path) -> dict[str, Column] | None:
     lines = text.count("\n") + (not text.endswith("\n"))
     quoted = [line for line in text.split("\n") if '"' in line] if '"' in text else []
     try:
-        header = [cell.strip() for cell in next(csv.reader([text.partition("\n")[0]], strict=True))]
+        header = [
+            cell.strip()
+            for cell in next(
+                csv.reader([text[: text.find("\n") if "\n" in text else None]], strict=True)
+            )
+        ]
         widths = {len(row) for row in csv.reader(quoted, strict=True)}
     except (csv.Error, StopIteration):
         return None

@@ -196,3 +196,12 @@ def test_add_asks_on_a_terminal_for_what_is_missing(tmp_path: Path) -> None:
     assert [cell for cell in row if cell][:4] == ["gpt-7", "standard", "1", "4"]
     facts = (tmp_path / "pricing/models.csv").read_text().splitlines()[1]
     assert facts.startswith("openai,gpt-7,,2026-11-01,,,,400000,")
+
+
+def test_a_cell_that_a_spreadsheet_would_run_is_an_error(mine: Path, command_line: Run) -> None:
+    assert command_line(*SET, *PAGE, *DAY)[0] == 0
+    path = mine / "inference/openai.csv"
+    path.write_text(path.read_text().rstrip("\n") + "=HYPERLINK(1)\n")
+    status, _, err = command_line("pricing", "check", *DAY)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "pricing/inference/openai.csv line 2: formula: note '=HYPERLINK(1)'" in err

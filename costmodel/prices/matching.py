@@ -334,14 +334,16 @@ def earlier(found: Frame, book: Frame) -> pd.Series[Any]:
         Text such as `date: our price until 2026-09-10`, blank where no row of the model has it.
     """
     said = pd.Series("", index=found.index, dtype=object)
-    prices = book[book["table"] == "inference"]
+    prices = book[book["table"] == "inference"].sort_values(["layer", "effective_from"])
+    following = prices.groupby(list(KEYS["inference"]))["effective_from"].shift(-1)
+    prices = prices.assign(until=following.fillna(""))
     asked = found[(found["table"] == "inference") & (found["status"] == "changed")]
     for column in VALUES["inference"]:
         part = asked[asked["column"] == column].reset_index()
         if part.empty:
             continue
         cells = ["provider", "model", "mode", "region", "over_input_tokens", "effective_from"]
-        other = prices.loc[prices[column].notna(), [*cells, column]]
+        other = prices.loc[prices[column].notna(), [*cells, "until", column]]
         both = part[["index", *cells[:5], "new", "our_effective_from"]].merge(
             other, on=["provider", "model"], suffixes=("", "_other")
         )
@@ -350,22 +352,25 @@ def earlier(found: Frame, book: Frame) -> pd.Series[Any]:
         same_region = both["region"] == both["region_other"]
         same_tier = both["over_input_tokens"] == both["over_input_tokens_other"]
         older = both["effective_from"] < both["our_effective_from"]
+        later = both["effective_from"] > both["our_effective_from"]
+        over = both["over_input_tokens_other"].astype(int)
+        tier = "above " + over.astype(str) + " tokens"
         text = np.select(
             [
                 (same_mode & same_region & same_tier & older).to_numpy(),
+                (same_mode & same_region & same_tier & later).to_numpy(),
                 (same_mode & same_region & same_tier).to_numpy(),
                 (same_region & same_tier).to_numpy(),
                 (same_mode & same_tier).to_numpy(),
                 (same_mode & same_region).to_numpy(),
             ],
             [
-                "date: our price until " + both["our_effective_from"],
+                "date: our price until " + both["until"],
                 "date: our price from " + both["effective_from"],
+                "date: our price of other hours",
                 "mode: our price of mode " + both["mode_other"],
                 "region: our price of region " + both["region_other"].replace("", "(default)"),
-                "tier: our price above "
-                + both["over_input_tokens_other"].astype(int).astype(str)
-                + " tokens",
+                "tier: our price " + tier.where(over > 0, "of shorter requests"),
             ],
             "",
         )

@@ -46,7 +46,8 @@ def audited(tables: Callable[..., Path], place: Place) -> Callable[..., Audit]:
         ours = {
             "inference__openai": (
                 HEADER,
-                "swift-1,standard,,,1,0.1,4,",
+                "swift-1,standard,,,2,0.2,8,",
+                "swift-1,standard,,,1,0.1,4,2026-02-01",
                 "swift-1,standard,,,0.5,0.05,2,2026-06-01",
                 "swift-1,batch,,,0.25,,1,",
                 "swift-1,standard,,200000,3,,6,",
@@ -91,6 +92,8 @@ def test_what_agrees_is_no_difference(audited: Callable[..., Audit]) -> None:
 def test_the_price_of_another_day(audited: Callable[..., Audit]) -> None:
     found = audited({"swift-1": entry("openai", 1, 2)})
     assert why(found) == "date: our price until 2026-06-01"
+    older = audited({"swift-1": entry("openai", 2, 2)})
+    assert why(older) == "date: our price until 2026-02-01"
 
 
 def test_the_price_of_another_mode(audited: Callable[..., Audit]) -> None:
@@ -101,6 +104,22 @@ def test_the_price_of_another_mode(audited: Callable[..., Audit]) -> None:
 def test_the_price_of_another_tier(audited: Callable[..., Audit]) -> None:
     found = audited({"swift-1": entry("openai", 3, 2)})
     assert why(found) == "tier: our price above 200000 tokens"
+
+
+def test_the_price_of_shorter_requests_in_a_tier(audited: Callable[..., Audit]) -> None:
+    tier = {"input_cost_per_token_above_200k_tokens": token(0.5)}
+    found = audited({"swift-1": entry("openai", 0.5, 2, **tier)})
+    assert why(found) == "tier: our price of shorter requests"
+
+
+def test_the_price_of_the_peak_all_day(audited: Callable[..., Audit]) -> None:
+    prices = (
+        "model,mode,window,input_per_mtok,output_per_mtok",
+        "deep-1,standard,,1,2",
+        "deep-1,standard,mon-fri 01:00-04:00,2,4",
+    )
+    found = audited({"deepseek/deep-1": entry("deepseek", 2, 2)}, inference__deepseek=prices)
+    assert why(found) == "date: our price of other hours"
 
 
 def test_the_price_of_another_region(audited: Callable[..., Audit]) -> None:

@@ -61,6 +61,7 @@ FAMILY = {
     "Azure Kimi": "kimi-",
     "Azure Mistral Models": "mistral-",
 }
+UNITED_STATES = re.compile(r"us\d?$")
 PREFERRED = ("eastus2", "eastus")  # of regions with different prices
 
 
@@ -133,16 +134,18 @@ def read(files: Sequence[File], on: str) -> pd.DataFrame:
     return common(rows)
 
 
+def _rank(region: str) -> int:
+    """Rank a region: the preferred ones, then the United States, then the rest."""
+    if region in PREFERRED:
+        return 1 + len(PREFERRED) - PREFERRED.index(region)
+    return int(bool(UNITED_STATES.search(region)))
+
+
 def _place(data: pd.DataFrame) -> pd.Series[int]:
-    """Rank the regions in which a meter holds: the preferred one highest."""
+    """Rank the regions in which a meter holds by the highest of them."""
     if "regions" in data:
-        return data["regions"].map(
-            lambda found: max(
-                (len(PREFERRED) - PREFERRED.index(r) for r in found if r in PREFERRED), default=0
-            )
-        )
-    rank = {name: len(PREFERRED) - k for k, name in enumerate(PREFERRED)}
-    return data["armRegionName"].map(rank).fillna(0).astype(int)
+        return data["regions"].map(lambda found: max(map(_rank, found), default=0))
+    return data["armRegionName"].map(_rank)
 
 
 def _public(data: pd.DataFrame) -> pd.Series[bool]:

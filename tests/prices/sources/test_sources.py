@@ -172,6 +172,7 @@ def test_meters_of_azure_per_thousand_and_per_million_tokens(table: Table) -> No
     assert (mine["input_per_mtok"], mine["cached_input_per_mtok"]) == (2.5, 1.25)
     assert mine["output_per_mtok"] == 10
     assert row(of, "gpt-5.4-mini")["input_per_mtok"] == 0.75  # of eastus2, not of westeurope
+    assert row(of, "gpt-5.4-nano")["input_per_mtok"] == 0.2  # nor of a government's cloud
     luna = row(of, "gpt-5.6-luna")
     assert (luna["mode"], luna["region"], luna["over_input_tokens"]) == (
         *("priority", "data-zone"),

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 import costmodel as cm
-from costmodel.analysis.validate import read_cases, validate_prices
+from costmodel.analysis.validate import read_cases, validate_bills, validate_prices
+from costmodel.errors import DataError
 
 HEADER = "provider,model,input_tokens,output_tokens,date,expected_usd\n"
 
@@ -133,3 +134,36 @@ def test_ten_thousand_rows_are_as_exact_as_one(tmp_path: Path, example_book: cm.
     found = validate_prices(frame, example_book)
     assert np.all(found.ratios == found.ratios[0])
     assert found.ratios.size == 10_000
+
+
+def bills(**cells: str) -> pd.DataFrame:
+    """One reported bill of 5 Mtok, three times, at $2."""
+    usual = {"tokens": "5e6", "epochs": "3", "price_per_mtok": "2", "reported_usd": "30"}
+    return pd.DataFrame([usual | cells])
+
+
+def test_a_reported_bill_is_tokens_times_epochs_times_price() -> None:
+    found = validate_bills(bills())
+    assert found.frame["predicted"].tolist() == [30.0]
+    assert found.as_dict()["share_exact"] == 1.0
+
+
+def test_several_jobs_are_billed_one_by_one_each_with_its_minimum() -> None:
+    # 0.4 Mtok x (3, 3, 5) x $1.5 = $1.8, 1.8 and 3, each raised to $4
+    found = validate_bills(
+        bills(tokens="4e5", epochs="3|3|5", price_per_mtok="1.5", minimum_usd="4")
+    )
+    assert found.frame["predicted"].tolist() == [12.0]
+
+
+def test_passes_over_the_validation_set_are_billed() -> None:
+    # (3 x 5 + 2 x 1) Mtok x $2
+    found = validate_bills(bills(validation_tokens="1e6", evaluations="2"))
+    assert found.frame["predicted"].tolist() == [34.0]
+
+
+def test_a_bill_without_tokens_or_with_words_for_epochs_is_refused() -> None:
+    with pytest.raises(DataError, match="needs a column tokens"):
+        validate_bills(bills().drop(columns="tokens"))
+    with pytest.raises(DataError, match="epochs reads like 3"):
+        validate_bills(bills(epochs="three"))

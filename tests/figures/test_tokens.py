@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("plotly")
 
-from costmodel.figures.tokens import token_histogram
+from costmodel.figures.tokens import cost_by_model, token_histogram, tokens_by_role
 
 # what `costmodel tokens` says about notebooks/data/support_bot.jsonl
 BARS = [(300, 330, 2), (330, 360, 1), (360, 390, 3), (390, 420, 5), (420, 450, 4), (450, 480, 3)]
@@ -55,3 +55,42 @@ def test_marks_close_to_each_other_stand_in_lines_of_their_own() -> None:
 def test_an_empty_file_says_so() -> None:
     figure = token_histogram(SUMMARY | {"histogram": []})
     assert figure.layout.title.text == "support_bot.jsonl holds no example"
+
+
+def test_the_role_that_says_most_is_the_finding(sound: Callable[..., str]) -> None:
+    roles = {"system": 3_800, "user": 1_542, "assistant": 2_714, "frames": 300}
+    figure = tokens_by_role(SUMMARY | {"by_role": roles})
+    sound(figure, cites="support_bot.jsonl")
+    # 3,800 of 8,356
+    assert figure.layout.title.text == "45% of 8.36k tokens are system (instructions)"
+    assert list(figure.data[0].x) == [3_800, 2_714, 1_542, 300]
+
+
+def test_many_fields_are_summed_up_as_others() -> None:
+    roles = {f"field {k}": 100 - k for k in range(12)}
+    figure = tokens_by_role(SUMMARY | {"by_role": roles})
+    assert len(figure.data[0].x) == 9
+    assert figure.data[0].x[-1] == sum(100 - k for k in range(8, 12))
+
+
+def test_a_month_on_the_cheapest_model_is_the_finding(sound: Callable[..., str]) -> None:
+    about = {
+        "input_tokens": 1000.0,
+        "output_tokens": 100.0,
+        "counted": "exact",
+        "input_usd_per_mtok": 1.0,
+        "output_usd_per_mtok": 2.0,
+        "file": "inference/x.csv",
+        "row": 2,
+        "verified_on": "2026-11-20",
+    }
+    records = [
+        {"provider": "x", "model": f"m{k}", "usd": 0.001 * (k + 1)} | about for k in range(20)
+    ]
+    figure = cost_by_model(records, "all", 50_000)
+    text = sound(figure, cites="inference/x.csv row 2")
+    # 50,000 x $0.001
+    assert figure.layout.title.text.replace("<br>", " ") == (
+        "m0 is cheapest: $50.00 a month for 50k requests; m19 costs 20 times as much"
+    )
+    assert "4 dearer models are in the table below" in text

@@ -171,7 +171,7 @@ class PricesAndProviders(App):
         self._book, self.on, self._scenario = book, on, scenario
         self._before: dict[Path, Comparison] = {}
         self.grid = Grid(self.edit, self.keep, self.undo)
-        self._said = ""
+        self._outcome = ""
         super().__init__(
             fields=self._main,
             more=self._further,
@@ -291,7 +291,7 @@ class PricesAndProviders(App):
                 if base is None or usd != base[0]:
                     edits[key, meter] = usd
         except CostModelError as error:
-            self._said = str(error)
+            self._outcome = str(error)
             self._show_grid(found)
             return
         self._try("", edits)
@@ -314,7 +314,7 @@ class PricesAndProviders(App):
                 else PriceBook.read(*_others(found.book, folder), folder, shipped=False)
             )
         except PriceError as error:
-            self._said = str(error)
+            self._outcome = str(error)
             self._show_grid(found)
             return
         self._book = book
@@ -330,7 +330,7 @@ class PricesAndProviders(App):
 
     def _try(self, said: str, edits: Edits) -> None:
         """Take over prices that are tried out; the table says so before the bill is there."""
-        self._said = said
+        self._outcome = said
         self.become({**self.state, "edits": edits})
         self._show_grid(self.found)
 
@@ -365,7 +365,7 @@ class PricesAndProviders(App):
             caption=f"{found.key.sku} at {found.key.provider}, US$ per Mtok on {found.on}. "
             "Type a price of your own; a blank takes it back.",
             save=f"Keep in {Path(self.state['folder']) / own.FILE}",
-            said=self._said,
+            said=self._outcome,
             changed=bool(found.edits),
         )
 

@@ -279,23 +279,19 @@ def _write(
     lines = {}
     for path, new in rows.items():
         raw = edited.read(path)
-        lines[path] = [_line_of(raw, _written(raw, row)) for row in new]
+        lines[path] = [_line_of(raw, row) for row in new]
     return lines
 
 
 def _line_of(raw: RawTable, wanted: Mapping[str, str]) -> int:
     """Return the line of a row that was just written."""
-    filled = {column: cell for column, cell in wanted.items() if cell}
+    written = {column: raw.written(column, cell) for column, cell in wanted.items()}
+    filled = {column: cell for column, cell in written.items() if cell}
     return next(
         line
         for row, line in zip(raw.rows[::-1], raw.lines[::-1], strict=True)
         if {column: cell for column, cell in row.items() if cell} == filled
     )
-
-
-def _written(raw: RawTable, row: Mapping[str, str]) -> dict[str, str]:
-    numbers = raw.table.numbers if raw.table else ()
-    return {c: plain_number(t) if c in numbers else t.strip(" ") for c, t in row.items()}
 
 
 def with_columns_of_shipped(raw: RawTable, path: str) -> RawTable:

@@ -38,6 +38,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatch
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -51,6 +52,7 @@ _HELD: set[Path] = set()  # folders that this process is changing
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
+@cache
 def table_of(name: str) -> Table | None:
     """Return what a file of a folder of tables must look like, None where it is no table.
 
@@ -167,13 +169,18 @@ class RawTable:
         rest = [column for column in self.header[end:] if column not in tail]
         return (*self.header[:end], *first, *rest, *last)
 
+    def written(self, column: str, cell: str) -> str:
+        """Return a cell as it is written: numbers plain, everything on one line."""
+        text = cell.strip(" ")
+        plain = self.table is not None and column in self.table.numbers
+        return plain_number(text) if plain else BREAKS.sub(" ", text).strip(" ")
+
     def text(self) -> str:
         """Return the file as it is written.
 
         Raises:
             PriceError: At a cell that a spreadsheet would run as a formula.
         """
-        numbers = self.table.numbers if self.table else ()
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(self.header)
@@ -187,7 +194,7 @@ class RawTable:
                         f"spreadsheet; begin it with another character than {cell[0]!r}"
                     )
                     raise PriceError(message)
-                cells.append(plain_number(cell) if column in numbers else BREAKS.sub(" ", cell))
+                cells.append(self.written(column, cell))
             writer.writerow(cells)
         return out.getvalue()
 

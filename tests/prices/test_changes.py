@@ -272,3 +272,9 @@ def test_what_was_free_has_no_factor(mine: Path) -> None:
             alike=True,
         )
     assert list(mine.rglob("*.csv")) == []
+
+
+def test_a_remark_of_several_lines_is_written_on_one(mine: Path) -> None:
+    made = change(mine, "openai", "gpt-6-luna", {"output": "0.6"}, note=' "big"\nchange,\there ')
+    row = (mine / "inference/openai.csv").read_text().splitlines()[made.line - 1]
+    assert row.endswith(',"""big"" change, here"')

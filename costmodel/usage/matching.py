@@ -38,8 +38,8 @@ class Matching:
 
     Attributes:
         groups: What was compared, a row each: provider, day, model (blank = whatever the bill or
-            the use does not split by model), list_pico, billed_pico, state (matched |
-            unexplained | unpriced | no bill), hint.
+            the use does not split by model; with the meter where hours or searches are billed),
+            list_pico, billed_pico, state (matched | unexplained | unpriced | no bill), hint.
         other: Money that is not for use: what, billed_pico.
         notes: What a reader should know.
     """
@@ -58,12 +58,17 @@ def matched(priced: Priced) -> Matching:
     import pandas as pd
 
     frame = priced.frame
-    models = np.asarray(named(frame, priced.book), object)
+    models = np.array(named(frame, priced.book), object)
     provider = np.asarray(frame["provider"], object)
     services = [str(word) for word in frame["provider"].cat.categories if "(" in str(word)]
     other = ~holds(frame["kind"], "usage", "charge") | holds(frame["provider"], *services)
     stated = frame["stated"].to_numpy()
     usage = ~other & holds(frame["kind"], "usage") & ~holds(frame["meter"], "money")
+    # what is billed by itself, hours or searches, is compared by itself
+    alone = np.flatnonzero(usage & stated & ~holds(frame["meter"], "tokens"))
+    meters = np.asarray(frame["meter"].iloc[alone], object)
+    pairs = zip(models[alone], meters, strict=True)
+    models[alone] = [", ".join(filter(None, (model, meter))) for model, meter in pairs]
     work = pd.DataFrame(
         {
             "provider": provider,

@@ -332,14 +332,31 @@ def _other_meters(frame: pd.DataFrame, book: PriceBook, rows: Ints, cost: Ints) 
     for k, record in enumerate(part.iloc[first].itertuples(index=False)):
         *words, meter, day, _ = record
         key = Key(TABLE_OF[str(meter)], *map(str, words))
-        if book.sells(key, str(meter)):
-            row = book.row_on(key, day.date())
-            value = book.unit_usd(row, str(meter)) if row >= 0 else np.nan
-            if not np.isnan(value):
-                found[k], usd[k] = row, value
+        row = _row_on(book, key, str(meter), day.date())
+        if row >= 0:
+            found[k], usd[k] = row, book.unit_usd(row, str(meter))
     rows[mine] = found[numbers]
     money = usd[numbers] * part["quantity"].to_numpy() * PICO
     cost[mine] = np.rint(money).astype(np.int64)
+
+
+def _row_on(book: PriceBook, key: Key, meter: str, day: date) -> int:
+    """Return the row of a day, -1 without one.
+
+    Bills do not say how a model was tuned: all ways must cost the same.
+    """
+    keys = [key]
+    if key.table == "finetuning":
+        same = [row.key for row in book.rows if row.key.table == key.table]
+        keys = [
+            other
+            for other in dict.fromkeys(same)
+            if (other.provider, other.mode, other.region) == (key.provider, key.mode, key.region)
+            and other.sku.partition(":")[0] == key.sku
+        ]
+    rows = [book.row_on(one, day) for one in keys if book.sells(one, meter)]
+    found = [row for row in rows if row >= 0 and not np.isnan(book.unit_usd(row, meter))]
+    return found[0] if len({book.unit_usd(row, meter) for row in found}) == 1 else -1
 
 
 def _unpriced(priced: pd.DataFrame, book: PriceBook, missing: Mapping[str, Bools]) -> pd.DataFrame:
@@ -388,8 +405,9 @@ def _no_meter(book: PriceBook, key: Key, meter: str) -> str:
     if not key.table:
         known = "" if meter in METERS else nearest(meter, METERS, listing=False)
         return f"the price tables have no meter {meter!r}{known}"
-    try:
-        book.key(key)
-    except PriceError as error:
-        return str(error)
-    return f"{key} has no price for {meter} on that day"
+    if key.table != "finetuning":
+        try:
+            book.key(key)
+        except PriceError as error:
+            return str(error)
+    return f"{key} has no price, or more than one, for {meter} on that day"

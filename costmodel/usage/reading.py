@@ -243,7 +243,10 @@ def files_of(paths: Iterable[str | Path]) -> list[str]:
     found: list[str] = []
     for path in paths:
         place = Path(path)
-        if str(path) == "-" or not place.is_dir():
+        if str(path) == "-":
+            message = "standard input cannot be read twice, and exports are; name a file"
+            raise DataError(message)
+        if not place.is_dir():
             found.append(str(path))
             continue
         inside = sorted(x for x in place.rglob("*") if x.is_file() and x.suffix.lower() in DATA)
@@ -275,7 +278,7 @@ def _once(paths: Sequence[str]) -> tuple[list[str], list[str]]:
 
     for path in paths:
         try:
-            size = Path(path).stat().st_size if path != "-" else -1
+            size = Path(path).stat().st_size
         except OSError:
             size = -1  # the reader says what is wrong with it
         others = sizes.setdefault(size, [])

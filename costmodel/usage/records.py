@@ -21,7 +21,8 @@ from costmodel.usage.layouts.base import PRIVATE, Layout
 if TYPE_CHECKING:
     import pandas as pd
 
-ROWS = 1 << 18  # records of a batch of a table
+ROWS = 1 << 18  # records of a batch of Parquet
+LINES = 1 << 16  # records of a batch of a table, whose cells are text
 OBJECTS = 1 << 14  # records of a batch of JSON
 SNIFFED = 1 << 16  # bytes from which a file is told
 SEEN = 200  # records of JSON whose keys are looked at
@@ -257,12 +258,12 @@ def _table(source: Source, wanted: Mapping[str, str], progress: Progress) -> Ite
             with warnings.catch_warnings():
                 warnings.simplefilter("error", pd.errors.ParserWarning)
                 frames = pd.read_csv(
-                    io.BufferedReader(checked, ROWS),
+                    io.BufferedReader(checked, LINES),
                     sep=delimiter,
                     dtype=object,
                     keep_default_na=False,
                     index_col=False,
-                    chunksize=ROWS,
+                    chunksize=LINES,
                     encoding="utf-8",
                     header=0,
                     names=names,

@@ -63,10 +63,10 @@ def book() -> cm.PriceBook:
 
 @pytest.fixture(scope="module")
 def log() -> pd.DataFrame:
-    """Return requests as a log has them: names as text, days as time stamps."""
+    """Return the requests of a month as a log has them: names as text, days as time stamps."""
     random = np.random.default_rng(0)
     picked = random.integers(len(MODELS), size=ROWS)
-    days = np.datetime64("2026-03-01") + random.integers(365, size=ROWS)
+    days = np.datetime64("2026-10-01") + random.integers(31, size=ROWS)
     size = random.integers(1_000, 400_000, size=ROWS)
     return pd.DataFrame(
         {

@@ -73,7 +73,6 @@ MODES = {
     "": "standard",
     "default": "standard",
     "auto": "standard",
-    "on_demand": "standard",
     "standard": "standard",
     "batch": "batch",
     "flex": "flex",
@@ -117,6 +116,8 @@ def levels(function: Callable[[str], str], values: Any) -> Any:
 
     words = cells.words(values)
     made = [function(str(word)) for word in words.categories]
+    if made == list(words.categories):
+        return words
     codes, names = pd.factorize(np.array(made, object))
     return pd.Categorical.from_codes(codes[words.codes], pd.Index(names, dtype="str"))
 

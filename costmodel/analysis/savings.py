@@ -212,10 +212,6 @@ def savings(
         PriceError: If a model is unknown.
         ScenarioError: If a share is none.
     """
-    for name, share in {"batch": batch, "cached": cached, "keeps": keeps}.items():
-        if not 0 <= share <= 1:
-            message = f"{name} must be a share from 0 to 1, got {share:g}"
-            raise ScenarioError(message)
     known = {row["content"] for row in priced.book.catalog.tokenizers}
     if content not in known:
         message = f"tokenizers.csv has no ratio for {content!r}{nearest(content, known)}"
@@ -225,18 +221,15 @@ def savings(
     chosen = [priced.book.catalog.models_named(word)[0] for word in models]
     for model in chosen:
         priced.book.key(Key("inference", model.provider, model.name))
-    found_new = () if models else tuple(proposed(calls, content))
+    proposed = () if models else tuple(_proposed(calls, content))
     found = []
-    for model in chosen or found_new:
+    for model in chosen or proposed:
         try:
             found.append(_on_model(calls, model, content))
         except PriceError as error:
             refused[f"{model.provider}/{model.name}"] = str(error)
     found.sort(key=lambda saving: -saving.saved_usd)
-    found += [s for mode in MODES if (s := _in_mode(calls, mode, batch)) is not None]
-    cache, short = _cached(calls, cached), _shorter(calls, keeps)
-    found += [saving for saving in (cache, short) if saving is not None]
-    found += _together(calls, batch, cached, keeps)
+    found += otherwise(calls, batch=batch, cached=cached, keeps=keeps)
     frame = priced.frame
     counted = frame["price_row"].to_numpy() >= 0
     stated = frame["stated"].to_numpy()[counted]
@@ -386,13 +379,8 @@ def _saving(
     return Saving(name, kind, (before - saved) / 1e12, saved / 1e12, part * share, ratio, notes)
 
 
-def proposed(calls: Calls, content: str) -> Iterator[Model]:
-    """Yield models that are new, cheaper, and can serve a log: told from a part of its rows.
-
-    Args:
-        calls: The log.
-        content: Kind of content, for the ratios of tokenizers.
-    """
+def _proposed(calls: Calls, content: str) -> Iterator[Model]:
+    """Yield models that are new, cheaper, and can serve a log: told from a part of its rows."""
     last = np.max(np.asarray(calls.columns["on"], "datetime64[D]")).astype(object)
     calls = calls.sample(ROWS)
     book, catalog = calls.book, calls.book.catalog
@@ -433,6 +421,28 @@ def proposed(calls: Calls, content: str) -> Iterator[Model]:
 
 
 # the same models, otherwise
+
+
+def otherwise(calls: Calls, *, batch: float, cached: float, keeps: float) -> list[Saving]:
+    """Return what a log would have cost on the same models: in other modes, cached, shorter.
+
+    Args:
+        calls: The log.
+        batch: Share of the requests that may wait. [1]
+        cached: Share of the input that comes from the cache, where it is not more already. [1]
+        keeps: Share of the input that is left when prompts are shorter. [1]
+
+    Raises:
+        ScenarioError: If a share is none.
+    """
+    for name, share in {"batch": batch, "cached": cached, "keeps": keeps}.items():
+        if not 0 <= share <= 1:
+            message = f"{name} must be a share from 0 to 1, got {share:g}"
+            raise ScenarioError(message)
+    ways = [*(_in_mode(calls, mode, batch) for mode in MODES), _cached(calls, cached)]
+    ways.append(_shorter(calls, keeps))
+    found = [saving for saving in ways if saving is not None]
+    return [*found, *_together(calls, batch, cached, keeps)]
 
 
 def _otherwise(calls: Calls, mode: str) -> tuple[Ints, Mask]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 
 from costmodel.analysis.actuals import Actuals, actuals
 from costmodel.analysis.drafting import drafted, scenario_text
-from costmodel.analysis.savings import EQUAL, Savings, calls_of, proposed, savings
+from costmodel.analysis.savings import EQUAL, Calls, Savings, calls_of, otherwise, savings
 from costmodel.analysis.spending import allocation
 from costmodel.analysis.uncertainty import Chance, chance_of
 from costmodel.analysis.wording import money, whole
@@ -25,7 +25,7 @@ from costmodel.figures.style import cite
 from costmodel.prices.book import PriceBook
 from costmodel.report import table
 from costmodel.scenario import Scenario
-from costmodel.ui.app import App, Step, Tab
+from costmodel.ui.app import App, Step, Sure, Tab
 from costmodel.ui.controls import Choice, Quantity, steps
 from costmodel.ui.screen import Files
 from costmodel.usage.condensing import grain_of
@@ -53,12 +53,14 @@ class Log:
         saving: What it would have cost otherwise.
         chance: The scenario it belongs to, None without one.
         option: The option that was run; None = found by its models.
+        kept: The comparison with the plan, once it is made: shares of savings do not move it.
     """
 
     priced: Priced = field(repr=False)
     saving: Savings
     chance: Chance | None = field(repr=False)
     option: str | None = None
+    kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
     def rows(self) -> pd.DataFrame:
@@ -112,6 +114,7 @@ def usage_log(
         state={"project": "", "batch": 0.5, "cached": 0.5, "keeps": 0.5},
         compute=_computed(ledger, tables, chance, option),
         verdict=_verdict,
+        sure=None if chance is None else Sure(_compared, _against),
         tabs=[
             Tab("Savings", _savings),
             Tab("Day by day", _days),
@@ -126,7 +129,7 @@ def _computed(
     ledger: Ledger, book: PriceBook, chance: Chance | None, option: str | None
 ) -> Callable[[Mapping[str, Any]], Log]:
     """Return the computation behind all tabs; prices and proposals are worked out once."""
-    known: dict[str, tuple[Priced, tuple[str, ...]]] = {}
+    known: dict[str, tuple[Priced, Calls, Savings, dict[str, Any]]] = {}
 
     def compute(state: Mapping[str, Any]) -> Log:
         project = str(state["project"])
@@ -135,12 +138,12 @@ def _computed(
             if project:
                 frame = frame[np.asarray(frame["project"] == project)].reset_index(drop=True)
             priced = price(Ledger(frame, ledger.exports, ledger.notes), book)
-            new = proposed(calls_of(priced), "english")
-            known[project] = priced, tuple(f"{model.provider}/{model.name}" for model in new)
-        priced, names = known[project]
+            known[project] = priced, calls_of(priced), savings(priced), {}
+        priced, calls, saving, kept = known[project]
         batch, cached, keeps = (float(state[name]) for name, *_ in SHARES)
-        saving = savings(priced, models=names, batch=batch, cached=cached, keeps=keeps)
-        return Log(priced, saving, chance, option)
+        models = [one for one in saving.found if one.kind == "model"]
+        same = otherwise(calls, batch=batch, cached=cached, keeps=keeps)
+        return Log(priced, replace(saving, found=(*models, *same)), chance, option, kept)
 
     return compute
 
@@ -149,8 +152,22 @@ def _compared(found: Log, step: Step) -> tuple[Actuals, dict[str, Any]]:
     """Set the log beside its plan."""
     assert found.chance is not None
     step(0.1)
-    compared = actuals(found.chance, found.priced, option=found.option)
-    return compared, compared.as_dict()
+    if not found.kept:
+        compared = actuals(found.chance, found.priced, option=found.option)
+        found.kept.update(compared=compared, said=compared.as_dict())
+    return found.kept["compared"], found.kept["said"]
+
+
+def _against(_found: Log, worked: tuple[Actuals, dict[str, Any]]) -> str:
+    """Say how far the log is from its plan."""
+    said = worked[1]
+    ahead, plan = said["forecast"], said["usage_budget_usd"]
+    text = f"Against the plan of {said['option']}: {whole(said['usage_usd'])} of a budget of "
+    text += f"{whole(plan)} for these days"
+    text += f"; with what no log shows, {whole(ahead['expected_usd'])} "
+    return f"{text}({whole(ahead['p10'])} to {whole(ahead['p90'])}) of " + (
+        f"{whole(ahead['budget_usd'])} by the end of the horizon."
+    )
 
 
 def _verdict(found: Log) -> str:

@@ -53,6 +53,10 @@ def test_every_tab_shows_its_part(app: App) -> None:
 def test_the_verdict_has_the_figures_of_the_analysis(app: App) -> None:
     found = savings(price(read(LOG), cm.PriceBook.read()))
     assert "The log cost $8,802 from 2026-08-01 to 2026-11-15" in app.verdict
+    app.settle()
+    assert "Against the plan of RAG on GPT-5.6 Sol: $8,802 of a budget of $10,329" in (
+        app.status.sure
+    )
     together = next(one for one in found.found if one.kind == "together")
     assert whole(together.usd) in app.verdict
 

@@ -10,21 +10,29 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from costmodel.analysis.breakeven import breakeven
 from costmodel.analysis.compare import Comparison, Result
+from costmodel.analysis.prices import price_history
 from costmodel.analysis.wording import amount, money, whole
+from costmodel.costs import today
 from costmodel.errors import ScenarioError
-from costmodel.figures import budget, compare, style
+from costmodel.figures import breakeven as lines
+from costmodel.figures import budget, compare, market, style
 from costmodel.figures.bill import waterfall
+from costmodel.hosts import PerToken
+from costmodel.scenario import Mix, Option
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
 CENT = 0.01
+UNITS = {"usd_per_success": "Cost of a successful outcome", "total_usd": "Total cost"}
 MANY = 3  # options named one by one
 KIND_WORDS = {"certain": "announced", "floor": "not sooner", "expected": "most likely date"}
 BILL_KEYS = [
@@ -41,11 +49,13 @@ class Report:
         result: The comparison.
         found: What `Budget.as_dict()` returns for the same scenario.
         chosen: The option shown in detail.
+        on: Today.
     """
 
     result: Comparison
     found: Mapping[str, Any] = field(repr=False)
     chosen: str
+    on: date
 
     @cached_property
     def bills(self) -> dict[str, pd.DataFrame]:
@@ -57,22 +67,51 @@ class Report:
         """The option shown in detail."""
         return next(r for r in self.result.results if r.name == self.chosen)
 
-    def figures(self) -> list[go.Figure]:
-        """Return the pictures, in the order of the page."""
+    def figures(self) -> dict[str, list[go.Figure]]:
+        """Return the pictures of each part of the page: options, detail, prices."""
         scenario, frame = self.result.scenario, self.result.frame()
         bill, calendar = self.bills[self.chosen], self.option.as_dict()["calendar"]
         required = scenario.workload.required_success
-        drawn = [compare.cost_by_phase(frame, scenario.months, self.bills)]
+        options = [compare.cost_by_phase(frame, scenario.months, self.bills)]
         if self.result.rated:
             unit = "usd_per_success" if frame["usd_per_success"].notna().any() else "total_usd"
             need = None if required is None else float(_mean(required))
-            drawn.append(compare.pareto(frame, need, cost=unit, bills=self.bills))
-        drawn += [
+            options.append(compare.pareto(frame, need, cost=unit, bills=self.bills))
+        if len(self.result.ranked) > 1 and all(_mean(t.requests) > 0 for t in scenario.all_tasks):
+            options.append(self._break_even())
+        detail = [
             budget.burn(self.found, self.chosen, calendar, start=scenario.start, bill=bill),
             waterfall(bill, self.chosen, scenario.months),
             budget.tornado(self.found, self.chosen, bill=bill),
         ]
-        return drawn
+        return {"options": options, "detail": detail, "prices": list(self._price_histories())}
+
+    def _break_even(self) -> go.Figure:
+        line = breakeven(self.result.scenario, self.result.book)
+        return lines.break_even(
+            lines.swept(line),
+            months=self.result.scenario.months,
+            here=line.now,
+            cost=UNITS[line.unit],
+            found=lines.crossed(line),
+            looks=style.option_looks(r.name for r in (*self.result.ranked, *self.result.results)),
+        )
+
+    def _price_histories(self) -> Iterator[go.Figure]:
+        """Draw how the prices of the models behind the option moved, where they are per token."""
+        scenario = self.result.scenario
+        option = scenario.option(self.chosen)
+        members = (
+            [scenario.option(name) for name in {**option.shares, **option.escalate}]
+            if isinstance(option, Mix)
+            else [option]
+        )
+        stages = [s for one in members if isinstance(one, Option) for s in one.stages]
+        sold = {(s.host.provider, s.model) for s in stages if isinstance(s.host, PerToken)}
+        for provider, model in sorted(sold):
+            frame = price_history(self.result.book, provider, model)
+            if not frame.empty:
+                yield market.price_history(frame, self.on)
 
     def html(self) -> str:
         """Return the page."""
@@ -80,13 +119,15 @@ class Report:
 
         result = self.result
         months = result.scenario.horizon
-        pictures = [(figure.to_json(), style.finding_of(figure)) for figure in self.figures()]
+        groups = self.figures()
+        figures = [figure for group in groups.values() for figure in group]
+        pictures = [(figure.to_json(), style.finding_of(figure)) for figure in figures]
         drawn = [
             f'<figure class="chart" id="chart{k}" role="figure" aria-label="{escape(finding)}" '
             f'style="height:{json.loads(text)["layout"]["height"]}px"></figure>'
             for k, (text, finding) in enumerate(pictures)
         ]
-        first = 2 if result.rated else 1
+        first, last = len(groups["options"]), len(drawn) - len(groups["prices"])
         data = f"[{','.join(text for text, _ in pictures)}]".replace("<", "\\u003c")
         parts = [
             f"<h1>{escape(result.scenario.name)}</h1>",
@@ -97,7 +138,7 @@ class Report:
             *drawn[:first],
             options_table(result),
             f"<h2>{escape(self.chosen)}</h2>",
-            *drawn[first:],
+            *drawn[first:last],
             self._events(),
             "<h2>Bill</h2>",
             *self._bills(),
@@ -106,6 +147,7 @@ class Report:
             *(f"<li>{escape(text)}</li>" for text in result.assumptions),
             "</ul>",
             "<h2>Sources</h2>",
+            *drawn[last:],
             self._sources(),
             f'<p class="quiet">{escape(self._prices())}</p>',
         ]
@@ -190,25 +232,33 @@ class Report:
         )
 
 
-def report(result: Comparison, found: Mapping[str, Any], option: str | None = None) -> Report:
+def report(
+    result: Comparison,
+    found: Mapping[str, Any],
+    option: str | None = None,
+    *,
+    on: date | None = None,
+) -> Report:
     """Choose what a report shows in detail.
 
     Args:
         result: The comparison.
         found: What `Budget.as_dict()` returns for the same scenario.
         option: The option to show in detail; None = the best one.
+        on: Day marked in the history of prices; None = today.
 
     Raises:
         ScenarioError: If the option has no bill, or none has.
     """
     if option is not None:
         result.bill(option)
-        return Report(result, found, option)
+        return Report(result, found, option, on or today())
     if not result.bills:
         message = f"nothing to report: {result.verdict}"
         raise ScenarioError(message)
     cheapest = min(result.bills, key=lambda name: _mean(result.bills[name].total))
-    return Report(result, found, result.ranked[0].name if result.ranked else cheapest)
+    best = result.ranked[0].name if result.ranked else cheapest
+    return Report(result, found, best, on or today())
 
 
 def _mean(values: Any) -> float:

@@ -59,11 +59,11 @@ def test_the_page_says_verdict_warnings_bill_assumptions_and_sources(body: str) 
     assert not re.search(r"\$-?0\.0+(?!\d)", body.replace("< $0.01", ""))
 
 
-def test_five_pictures_with_their_finding_as_label(page: str) -> None:
+def test_every_picture_has_its_finding_as_label(page: str) -> None:
     labels = re.findall(
         r'<figure class="chart" id="chart\d" role="figure" aria-label="([^"]+)"', page
     )
-    assert len(labels) == 5
+    assert len(labels) == 8
     assert labels[0].startswith("Router: Luna first then Flash comes first")
 
 
@@ -126,3 +126,18 @@ def test_bad_input_is_one_line_and_nothing_is_written(
     assert said == ""
     assert errors.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_page_draws_where_another_option_takes_over_and_how_prices_moved() -> None:
+    figures = made("support_bot").figures()
+    assert [len(figures[part]) for part in ("options", "detail", "prices")] == [3, 3, 2]
+    title = figures["options"][-1].layout.title.text
+    assert "takes over from 297k" in title
+    moved = [figure.layout.title.text for figure in figures["prices"]]
+    assert any("gemini-3.8-flash at google" in text for text in moved)
+    assert any("gpt-6-luna at openai" in text for text in moved)
+
+
+def test_a_page_about_own_gpus_has_no_prices_per_token_to_draw() -> None:
+    figures = made("support_bot", "Tuned Llama 8B on rented GPU").figures()
+    assert figures["prices"] == []

@@ -354,6 +354,7 @@ def _name_crossings(
                     arrowwidth=1,
                     arrowcolor=style.GREY.line,
                     standoff=7,
+                    bgcolor=style.alpha(style.HOVER, 0.8),
                     font={"size": style.LABEL_SIZE},
                 )
                 break

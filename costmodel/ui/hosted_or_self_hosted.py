@@ -213,7 +213,7 @@ def _verdict(found: Found) -> str:
     if not math.isfinite(even):
         return text + "Own GPUs never win: they are dearer even when full."
     times = volume / _requests(found)
-    text += f"Own GPUs break even at about {tally(volume)} requests a month, "
+    text += f"Own GPUs break even at {tally(volume)} requests a month at the earliest, "
     return text + (f"{times:.2g} times yours." if times >= 0.1 else "far below yours.")  # noqa: PLR2004
 
 

@@ -58,10 +58,10 @@ REQUESTS = Quantity(
 )
 CHANGES = Quantity(
     "upkeep.requirement_changes_per_year",
-    "Requirement changes per year",
+    "Changes per year",
     rounds=steps(0, 24, 1),
     ranges=True,
-    note="Each needs new prompts, examples or training.",
+    note="Of requirements: each needs new prompts, examples or training.",
 )
 HORIZON = Choice(
     "months", "Look ahead", {"1 year": 12, "2 years": 24, "3 years": 36, "5 years": 60}

@@ -14,6 +14,7 @@ from costmodel.figures import breakeven as pictures
 from costmodel.figures.budget import tornado
 from costmodel.figures.compare import cost_by_phase, pareto
 from costmodel.prices.book import PriceBook
+from costmodel.report import UNITS
 from costmodel.scenario import find_input
 from costmodel.ui.app import Step, Tab
 from costmodel.ui.scenario_app import (
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BAND_POINTS, BAND_DRAWS = 13, 120
-UNITS = {"usd_per_success": "Cost of a successful outcome", "total_usd": "Total cost"}
 
 
 def which_approach(

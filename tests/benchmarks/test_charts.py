@@ -23,6 +23,7 @@ from tests.browser.conftest import Lab, Notebook
 lab, chromium, browser = conftest.lab, conftest.chromium, conftest.browser
 
 CHARTS, LINES, ROUNDS, KEYS = 4, 7, 3, 12
+PATIENCE = 300_000  # 20 MB of figure widgets take long on a busy machine [ms]
 FIGURES = f"""\
 # Four figures and a slider
 import numpy as np
@@ -101,6 +102,7 @@ def measured(page: Page, place: Lab, name: str) -> tuple[float, float, list[floa
 
     page.on("websocket", listen)
     notebook = Notebook(page, place, name)
+    page.set_default_timeout(PATIENCE)
     notebook.open()
     sizes.clear()
     start = page.evaluate("() => performance.now()")

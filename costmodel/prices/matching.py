@@ -452,9 +452,9 @@ def causes(
     )
     guesses = [
         (research != "", research),
+        (slip, "unit: a power of ten apart"),
         (found["doubt"].str.startswith("compared with our"), "alias: " + found["doubt"]),
         (found["doubt"] != "", "error: " + found["doubt"]),
-        (slip, "unit: a power of ten apart"),
         (tenth, "region: 10 % apart, the share that in-region prices cost more"),
         ((end <= today) & (found["table"] == "inference"), "date: the model ended on " + end),
         (

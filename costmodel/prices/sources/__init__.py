@@ -187,7 +187,11 @@ def read(name: str, where: str, on: date) -> Reading:
         DataError: If nothing is there, if it is broken, or if it is another source's.
     """
     source = SOURCES[name]
-    files = find_files(where, source.patterns)
+    try:
+        files = find_files(where, source.patterns)
+    except DataError as error:
+        message = f"{error}{_held(where, source)}"
+        raise DataError(message) from None
     files = files if source.several else files[:1]
     try:
         mine = [file for file in files if source.is_mine(file)]
@@ -220,6 +224,18 @@ def _gathered(files: Sequence[File]) -> str:
         elif isinstance(data, list):
             days += [str(row.get("scraped_at") or "")[:10] for row in data if isinstance(row, dict)]
     return max(days)
+
+
+def _held(where: str, source: Source) -> str:
+    """Say of which other source a folder holds files, if of any."""
+    for other in SOURCES.values():
+        try:
+            files = find_files(where, other.patterns)
+        except DataError:
+            continue
+        if other is not source and any(other.is_mine(file) for file in files):
+            return f" but files of {other.name}: costmodel pricing import {other.name} {where}"
+    return ""
 
 
 def _not_mine(file: File, source: Source) -> str:

@@ -124,6 +124,8 @@ def doubtful(frame: pd.DataFrame) -> pd.DataFrame:
         & (dearest > DEAREST_EMBEDDING),
         "cached input is dearer than input": rows
         & (out["cached_input_per_mtok"] > out["input_per_mtok"]),
+        "output is cheaper than input: swapped, perhaps": rows
+        & (out["output_per_mtok"] < out["input_per_mtok"]),
         f"batch is not {BATCH[0]:g} to {BATCH[1]:g} of standard": rows
         & (out["mode"] == "batch")
         & ~ratio.between(*BATCH)

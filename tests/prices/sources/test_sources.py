@@ -144,6 +144,14 @@ def test_a_zero_beside_prices_is_a_blank(table: Table) -> None:
     assert pd.isna(mine["cache_write_per_mtok"])
 
 
+def test_input_and_output_that_were_swapped_are_doubted(place: Place) -> None:
+    # Portkey lists DeepSeek R1 at Azure at 7.08 in and 2.36 out
+    prices = {"request_token": {"price": 0.000708}, "response_token": {"price": 0.000236}}
+    text = json.dumps({"deep-r1": {"pricing_config": {"pay_as_you_go": prices}}})
+    of = sources.read("portkey", str(place("portkey", text)), ON).frame
+    assert row(of, "deep-r1")["doubt"] == "output is cheaper than input: swapped, perhaps"
+
+
 def test_a_misspelt_price_key_is_a_doubt_and_no_blank(table: Table) -> None:
     assert row(table("models-dev"), "typo-1")["doubt"] == "unknown price keys: cached_input"
 
@@ -252,6 +260,12 @@ def test_a_file_of_another_source_names_that_source(place: Place, name: str, oth
     path = place(other)
     with pytest.raises(DataError, match=f"is no file of {name} but of {other}"):
         sources.read(name, str(path), ON)
+
+
+def test_a_folder_of_another_source_names_that_source(place: Place) -> None:
+    folder = place("genai-prices").parents[1]
+    with pytest.raises(DataError, match="but files of genai-prices: costmodel pricing import"):
+        sources.read("litellm", str(folder), ON)
 
 
 @pytest.mark.parametrize(

@@ -205,12 +205,12 @@ class CountMyTokens(App):
             return [NONE]
         return sorted(path.name for path in self.folder.iterdir() if path.suffix == ".jsonl")
 
-    def _main(self, state: Mapping[str, Any]) -> list[Field]:
-        names = dict.fromkeys([*self._examples(), state["example"]])
+    def _main(self, _found: Counted) -> list[Field]:
+        names = dict.fromkeys([*self._examples(), self.state["example"]])
         example = Choice("example", "Example", {name: name for name in names})
         return [example, REQUESTS, ANSWER, TEXT, UPLOAD]
 
-    def _further(self, _state: Any) -> list[Field]:
+    def _further(self, _found: Counted) -> list[Field]:
         catalog = self.book.catalog
         kinds = sorted({row["content"] for row in catalog.tokenizers})
         return [

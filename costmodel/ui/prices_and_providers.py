@@ -255,16 +255,16 @@ class PricesAndProviders(App):
             scenario=self._scenario.parent / state["scenario"],
         )
 
-    def _main(self, state: Mapping[str, Any]) -> list[Field]:
-        found = sorted(f"{model.provider}/{model.name}" for model in self._on_sale(state))
-        names = dict.fromkeys([*found, state["model"]])
+    def _main(self, found: Found) -> list[Field]:
+        sold = sorted(f"{record['provider']}/{record['model']}" for record in found.costs)
+        names = dict.fromkeys([*sold, self.state["model"]])
         model = Choice("model", "Look at", {_shown(name): name for name in names})
         rows = self.book.at(self.on).rows
         gpus = sorted({str(row.facts["gpu"]) for row in rows if row.key.table == "gpu_rental"})
         gpu = Choice("gpu", "GPU for rent", {name: name for name in gpus})
         return [INPUT, OUTPUT, FIND, model, gpu]
 
-    def _further(self, _state: Any) -> list[Field]:
+    def _further(self, _found: Found) -> list[Field]:
         example = scenario_files(self._scenario)
         return [CHOICE, MODE, replace(example, name="scenario", label="Example bill"), FOLDER]
 

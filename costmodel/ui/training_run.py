@@ -172,7 +172,7 @@ class TrainingRun(App):
     def _computed(self, state: Mapping[str, Any]) -> Ways:
         return training_ways(_wanted(state), self.book, self.on)
 
-    def _main(self, _state: Any) -> list[Field]:
+    def _main(self, _ways: Ways) -> list[Field]:
         specs = Specs.of(self.book)
         models = sorted(specs.models, key=str.lower)
         rows = self.book.at(self.on).rows
@@ -186,7 +186,7 @@ class TrainingRun(App):
             Choice("gpu", "GPU", gpus),
         ]
 
-    def _further(self, _state: Any) -> list[Field]:
+    def _further(self, _ways: Ways) -> list[Field]:
         tools = [row["tool"] for row in Specs.of(self.book).rows("stacks")]
         software = Choice(
             "stack",

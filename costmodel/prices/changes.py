@@ -139,13 +139,13 @@ def add_row(
             what=words_of(found, one.base),
             start=start,
             cells=one.cells,
-            follows=f"{one.base['file']} line {one.base['line']}",
+            follows=_now_at(one.base, folder, lines),
         )
         for one, line in zip((one for one in moved if one.cells), lines, strict=True)
     ]
     return replace(
         changes[0],
-        remarks=_remarks(group, [] if alike else others, start, str(folder)),
+        remarks=_remarks(group, [] if alike else others, start, folder, lines),
         findings=_findings(folder, path, lines, today),
         others=tuple(changes[1:]),
     )
@@ -242,15 +242,28 @@ def _is_number(text: str) -> bool:
     return re.fullmatch(r"\d+(\.\d+)?", text) is not None
 
 
+def _now_at(row: Record, folder: Path, added: Sequence[int]) -> str:
+    """Return where a row stands after others were added to its file."""
+    line = row["line"]
+    if row["folder"] == str(folder):
+        for new in sorted(added):
+            line += new <= line
+    return f"{row['file']} line {line}"
+
+
 def _remarks(
-    group: Sequence[Record], others: Sequence[Sequence[Record]], start: date, folder: str
+    group: Sequence[Record],
+    others: Sequence[Sequence[Record]],
+    start: date,
+    folder: Path,
+    added: Sequence[int],
 ) -> tuple[str, ...]:
     said = []
     for row in group:
         begins = row["effective_from"]
         if begins is not None and begins > start:
-            verb = "follows" if row["folder"] == folder else "is overlaid by the new row"
-            said.append(f"{row['file']} line {row['line']}, from {begins}, {verb}")
+            verb = "follows" if row["folder"] == str(folder) else "is overlaid by the new row"
+            said.append(f"{_now_at(row, folder, added)}, from {begins}, {verb}")
     alone = [
         " ".join(shown(row[column]) for column in USUAL if row.get(column))
         for row in (lints.holding(other, start) for other in others)

@@ -62,6 +62,7 @@ def test_history_is_never_edited(tmp_path: Path) -> None:
     assert [line for line in after if line not in before] == [after[made.line - 1]]
     assert [line for line in before if line not in after] == []
     assert "2027-01-01" in after[made.line - 1]
+    assert made.follows == f"{copy.as_posix()}/inference/openai.csv line {made.line - 1}"
     others = [p.relative_to(copy) for p in copy.rglob("*.csv") if p.name != "openai.csv"]
     assert all((copy / p).read_bytes() == (shipped_dir() / p).read_bytes() for p in others)
 
@@ -159,7 +160,8 @@ def test_two_changes_of_one_day_are_a_correction_to_be_made_by_hand(mine: Path) 
 def test_an_earlier_change_ends_where_the_later_one_begins(mine: Path) -> None:
     change(mine, "openai", "gpt-6-luna", {"output": "0.7"}, start=date(2027, 6, 1))
     made = change(mine, "openai", "gpt-6-luna", {"output": "0.6"})
-    assert any("from 2027-06-01, follows" in remark for remark in made.remarks)
+    # the new row is line 2 now, the one that was there stands below
+    assert any("openai.csv line 3, from 2027-06-01, follows" in remark for remark in made.remarks)
     assert price(mine, "gpt-6-luna", "output_mtok", date(2027, 5, 31)) == 0.6
     assert price(mine, "gpt-6-luna", "output_mtok", date(2027, 6, 1)) == 0.7
 

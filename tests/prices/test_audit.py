@@ -102,7 +102,7 @@ def test_the_price_of_another_mode(audited: Callable[..., Audit]) -> None:
 
 
 def test_the_price_of_another_tier(audited: Callable[..., Audit]) -> None:
-    found = audited({"swift-1": entry("openai", 3, 2)})
+    found = audited({"swift-1": entry("openai", 3, 6)})
     assert why(found) == "tier: our price above 200000 tokens"
 
 

@@ -45,6 +45,28 @@ PLAUSIBLE: dict[str, tuple[float, float]] = {
     "gpu_hour": (0.02, 60.0),
     "person_hour": (3.0, 1_000.0),
 }
+# rows whose prices are alike: table, what they share, how far they may differ, their name
+LIKES: tuple[tuple[str, Callable[[Record], Group], float, str], ...] = (
+    (
+        "inference",
+        lambda row: (row["provider"], row["model"]),
+        SLIP_MODEL,
+        "other rows of the model",
+    ),
+    (
+        "inference",
+        lambda row: (row["model"].rpartition("/")[2].lower(),),
+        SLIP_MODEL,
+        "the model at all providers",
+    ),
+    ("gpu_rental", lambda row: (row["gpu"], row["market"]), SLIP_RENT, "the GPU in that market"),
+    (
+        "retrieval",
+        lambda row: (row["component"], row["unit"]),
+        SLIP_UNIT,
+        "other rows of that unit",
+    ),
+)
 CONTEXT_TOKENS = (64.0, 50e6)
 LISTED = 5  # findings of a rule and a file that are listed one by one
 SEEN_EARLY_DAYS = 30  # lists name a model before its release, by days
@@ -191,41 +213,44 @@ def _prices(table: str, row: Record) -> dict[str, float]:
 
 def unit_slips(known: Known) -> Iterator[tuple[Record, str]]:
     """Prices outside all experience, and prices that are many times those of their like."""
-    likes: dict[str, tuple[tuple[str, ...], float, str]] = {
-        "inference": (("provider", "model"), SLIP_MODEL, "other rows of the model"),
-        "gpu_rental": (("gpu", "market"), SLIP_RENT, "the GPU in that market"),
-        "retrieval": (("component", "unit"), SLIP_UNIT, "other rows of that unit"),
-    }
     for table in ("inference", "finetuning", "provisioned", "gpu_rental", "retrieval", "labour"):
-        columns, factor, others = likes.get(table, ((), math.inf, ""))
-        for group in known.grouped(table, *columns).values():
-            charges = [(row, _prices(table, row)) for row in group]
-            typical = {
-                meter: median([prices[meter] for _, prices in charges if meter in prices])
-                for meter in {meter for _, prices in charges for meter in prices}
-            }
-            for row, prices in charges:
-                for meter, price in prices.items():
-                    low, high = PLAUSIBLE.get(meter, (0.0, math.inf))
-                    unit = METERS.get(meter, "GPU-h")
-                    ratio = price / typical[meter]
-                    if row["currency"] in ("", "USD") and not low <= price <= high:
-                        text = (
-                            f"${price:g} per {unit} ({meter}) is outside of ${low:g} to ${high:g}; "
-                            "is the unit right?"
-                        )
-                        yield row, text
-                    elif len(charges) > 1 and not 1 / factor <= ratio <= factor:
-                        text = (
-                            f"{price:g} per {unit} ({meter}) is {ratio:.3g} times the median of "
-                            f"{others}, {typical[meter]:g}; is the unit right?"
-                        )
-                        yield row, text
+        for row in known.tables[table]:
+            for meter, price in _prices(table, row).items():
+                low, high = PLAUSIBLE.get(meter, (0.0, math.inf))
+                if row["currency"] in ("", "USD") and not low <= price <= high:
+                    text = (
+                        f"${price:g} per {METERS.get(meter, 'GPU-h')} ({meter}) is outside of "
+                        f"${low:g} to ${high:g}; is the unit right?"
+                    )
+                    yield row, text
+    for table, like, factor, others in LIKES:
+        groups: dict[Group, list[Record]] = {}
+        for row in known.tables[table]:
+            groups.setdefault(like(row), []).append(row)
+        for group in groups.values():
+            yield from _unlike(table, group, factor, others)
     low, high = CONTEXT_TOKENS
     for row in known.tables["models"]:
         for column in ("context_window", "max_output_tokens"):
             if row[column] and not math.isnan(row[column]) and not low <= row[column] <= high:
                 yield row, f"{column} {row[column]:g}: tokens are wanted, not thousands"
+
+
+def _unlike(
+    table: str, group: Sequence[Record], factor: float, others: str
+) -> Iterator[tuple[Record, str]]:
+    """Find prices that are many times the median of a group, or a small part of it."""
+    charges = [(row, _prices(table, row)) for row in group]
+    for meter in {meter for _, prices in charges for meter in prices}:
+        typical = median([prices[meter] for _, prices in charges if meter in prices])
+        for row, prices in charges:
+            ratio = prices.get(meter, typical) / typical
+            if not 1 / factor <= ratio <= factor:
+                text = (
+                    f"{prices[meter]:g} per {METERS.get(meter, 'GPU-h')} ({meter}) is {ratio:.3g} "
+                    f"times the median of {others}, {typical:g}; is the unit right?"
+                )
+                yield row, text
 
 
 def batch_ratios(known: Known) -> Iterator[tuple[Record, str]]:

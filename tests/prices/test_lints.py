@@ -35,6 +35,12 @@ SLIPS: dict[str, tuple[dict[str, Sequence[str]], str, tuple[str, int], str]] = {
         ("inference/acme.csv", 2),
         "0.002 times the median",
     ),
+    "dollars per thousand tokens of a model that others sell": (
+        {"inference__acme": (TOKENS, "gpt-6-luna,standard,,0.0011,,0.0044")},
+        lints.UNIT_SLIP,
+        ("inference/acme.csv", 2),
+        "times the median of the model at all providers",
+    ),
     "rent of eight GPUs for one": (
         {
             "gpu_rental": (

@@ -8,6 +8,7 @@ from costmodel.ui.hosted_or_self_hosted import hosted_or_self_hosted
 from costmodel.ui.prices_and_providers import prices_and_providers
 from costmodel.ui.start_here import start_here
 from costmodel.ui.training_run import training_run
+from costmodel.ui.usage_log import usage_log
 from costmodel.ui.which_approach import which_approach
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "prices_and_providers",
     "start_here",
     "training_run",
+    "usage_log",
     "which_approach",
 ]

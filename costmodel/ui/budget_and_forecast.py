@@ -7,14 +7,16 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from costmodel.analysis.actuals import actuals
+from costmodel.analysis.uncertainty import chance_of
 from costmodel.analysis.wording import whole
 from costmodel.figures.bill import waterfall
 from costmodel.figures.budget import burn, of_option, tornado
 from costmodel.figures.style import chance
 from costmodel.prices.book import PriceBook
 from costmodel.report import table
-from costmodel.ui.app import Sure, Tab
-from costmodel.ui.controls import Choice, Quantity, decades
+from costmodel.ui.app import Step, Sure, Tab
+from costmodel.ui.controls import Choice, Field, Quantity, decades
 from costmodel.ui.scenario_app import (
     CHANGES,
     GROWTH,
@@ -28,7 +30,22 @@ from costmodel.ui.scenario_app import (
     scenario_files,
 )
 from costmodel.ui.screen import Files
+from costmodel.ui.usage_log import Compared, actuals_part, variance_part
+from costmodel.usage.condensing import grain_of
+from costmodel.usage.pricing import price
+from costmodel.usage.reading import read
 
+WITHOUT = (
+    "<p>Name a usage log under <b>More assumptions</b> to set it beside the plan: an export of "
+    "your provider, or a table of your own. An example: the scenario <i>data/help_desk.toml</i> "
+    "with the log <i>data/usage_log.csv</i>, which notebook 10 shows.</p>"
+)
+
+USAGE = Field(
+    "view.usage",
+    "Usage log",
+    note="A log or bill to set beside the plan, e.g. data/usage_log.csv of data/help_desk.toml.",
+)
 LIMIT = Quantity(
     "view.limit",
     "Money there is",
@@ -47,6 +64,7 @@ def budget_and_forecast(
     *,
     limit: float | None = None,
     confidence: float = 0.9,
+    usage: str | Path = "",
     book: PriceBook | None = None,
 ) -> ScenarioApp:
     """Show what to ask for, the chance of an overrun, what drives it, and when to look.
@@ -55,6 +73,7 @@ def budget_and_forecast(
         path: Scenario file; state volumes as ranges to have them count.
         limit: Money there is. [US$]
         confidence: Share of the draws that the money asked for must cover. [1]
+        usage: Usage log or bill to set beside the plan; blank = none.
         book: The prices; None = the shipped tables, with your own laid over them.
     """
     drawn = budget_of()
@@ -62,7 +81,7 @@ def budget_and_forecast(
         path,
         call="budget_and_forecast",
         fields=lambda found: [scenario_files(path), option_of(found), REQUESTS, GROWTH, LIMIT],
-        more=[CONFIDENCE, HORIZON, CHANGES, START],
+        more=[USAGE, CONFIDENCE, HORIZON, CHANGES, START],
         verdict=_verdict,
         aside=lambda _found: "",
         sure=Sure(drawn, _ask, leads=True),
@@ -71,9 +90,10 @@ def budget_and_forecast(
             Tab("What to ask for", _asks, drawn),
             Tab("What matters", _matters, drawn),
             Tab("Where it goes", _waterfall),
-            Tab("Month by month", _by_month, drawn),
+            Tab("Actuals", _actuals, _compared),
+            Tab("Variance", _variance, _compared),
         ],
-        view={"limit": limit, "confidence": confidence},
+        view={"limit": limit, "confidence": confidence, "usage": str(usage)},
         files=_files,
         book=book,
     )
@@ -107,7 +127,7 @@ def _burn(found: Found, drawn: Mapping[str, Any]) -> Any:
 
 
 def _asks(found: Found, drawn: Mapping[str, Any]) -> str:
-    """Return what to ask for each option, as a table."""
+    """Return what to ask for each option, and what each month may cost, as tables."""
     sure = f"Ask ({drawn['confidence']:.0%})"
     columns = {"Option": "words", "Expected": "", "P10": "", "P50": "", "P90": "", sure: ""}
     columns |= {"Contingency": "", "Cheapest in": ""}
@@ -128,7 +148,7 @@ def _asks(found: Found, drawn: Mapping[str, Any]) -> str:
     best = [row["name"] for row in rows].index(found.option)
     caption = f"{found.scenario.months} months, US dollars; {drawn['draws']:,} draws, seed "
     caption += f"{drawn['seed']}. The bold one is shown in the other tabs."
-    return table(columns, cells, caption, best=best)
+    return table(columns, cells, caption, best=best) + _by_month(found, drawn)
 
 
 def _matters(found: Found, drawn: Mapping[str, Any]) -> Any:
@@ -153,6 +173,29 @@ def _by_month(found: Found, drawn: Mapping[str, Any]) -> str:
     columns |= {"Spent so far, P50": "", "Look if above": "", "Act if above": ""}
     caption = f"{escape(found.option)}: a quarter of the draws lie above the one, a tenth above "
     return table(columns, rows, caption + "the other")
+
+
+def _compared(found: Found, step: Step) -> Compared | None:
+    """Set a usage log beside the plan, None where none is named."""
+    usage = str(found.view.get("usage") or "").strip()
+    if not usage:
+        return None
+    step(0.1)
+    priced = price(read(usage, grain=grain_of(found.book)), found.book)
+    step(0.3)
+    chance = chance_of(found.scenario, found.book)
+    compared = actuals(
+        chance, priced, option=found.view.get("option"), limit=found.view.get("limit")
+    )
+    return compared, compared.as_dict()
+
+
+def _actuals(_found: Found, compared: Compared | None) -> Any:
+    return WITHOUT if compared is None else actuals_part(compared)
+
+
+def _variance(_found: Found, compared: Compared | None) -> Any:
+    return WITHOUT if compared is None else variance_part(compared)
 
 
 def _files(found: Found) -> Files:

@@ -36,6 +36,7 @@ from costmodel.usage.reading import read
 if TYPE_CHECKING:
     import pandas as pd
 
+Compared = tuple[Actuals, dict[str, Any]]  # and what its `as_dict` returned
 EVERY = "all projects"
 SHARES = (
     ("batch", "May wait for batch", "Share of the requests that may wait, within a day as a rule."),
@@ -148,7 +149,7 @@ def _computed(
     return compute
 
 
-def _compared(found: Log, step: Step) -> tuple[Actuals, dict[str, Any]]:
+def _compared(found: Log, step: Step) -> Compared:
     """Set the log beside its plan."""
     assert found.chance is not None
     step(0.1)
@@ -158,7 +159,7 @@ def _compared(found: Log, step: Step) -> tuple[Actuals, dict[str, Any]]:
     return found.kept["compared"], found.kept["said"]
 
 
-def _against(_found: Log, worked: tuple[Actuals, dict[str, Any]]) -> str:
+def _against(_found: Log, worked: Compared) -> str:
     """Say how far the log is from its plan."""
     said = worked[1]
     ahead, plan = said["forecast"], said["usage_budget_usd"]
@@ -225,7 +226,16 @@ def _bill(compared: Actuals) -> Any:
     return compared.comparison.bill(compared.option).frame()
 
 
-def _actuals(_found: Log, worked: tuple[Actuals, dict[str, Any]]) -> list[Any]:
+def _actuals(_found: Log, worked: Compared) -> list[Any]:
+    return actuals_part(worked)
+
+
+def _variance(_found: Log, worked: Compared) -> list[Any]:
+    return variance_part(worked)
+
+
+def actuals_part(worked: Compared) -> list[Any]:
+    """Return what was spent beside the plan, and what to look at, for a tab."""
     compared, said = worked
     alerts = "".join(
         f"<li><b>{alert['level'].capitalize()}</b>: {escape(alert['text'])}.</li>"
@@ -237,7 +247,8 @@ def _actuals(_found: Log, worked: tuple[Actuals, dict[str, Any]]) -> list[Any]:
     ]
 
 
-def _variance(_found: Log, worked: tuple[Actuals, dict[str, Any]]) -> list[Any]:
+def variance_part(worked: Compared) -> list[Any]:
+    """Return why actual and budget differ, as a picture and a table, for a tab."""
     compared, said = worked
     names = ("price", "quantity", "mix", "other", "unexplained")
     columns = {"Month": "words", "Seen": "", "Budget": "", "Actual": "", "Difference": ""}
@@ -282,7 +293,7 @@ def _each(record: Mapping[str, Any]) -> str:
     return money(record["usd"] / record["requests"]) if record["requests"] else ""
 
 
-def _numbers(found: Log, worked: tuple[Actuals, dict[str, Any]] | None = None) -> list[Any]:
+def _numbers(found: Log, worked: Compared | None = None) -> list[Any]:
     """Return the ways to save as a table, and files to take away."""
     rows = [
         [

@@ -136,7 +136,7 @@ def test_what_to_ask_for_is_what_the_command_line_says(forecast: ScenarioApp) ->
     assert f"passing $60,000 is {best['chance_over_limit']:.0%}" in forecast.verdict
     assert whole(best["central_usd"]) in forecast.verdict
     assert whole(best["contingency_usd"]) in shown["What to ask for"]
-    assert whole(best["by_month"][-1]["act_usd"]) in shown["Month by month"]
+    assert whole(best["by_month"][-1]["act_usd"]) in shown["What to ask for"]
 
 
 def test_a_range_widens_what_to_ask_for(forecast: ScenarioApp) -> None:
@@ -192,3 +192,20 @@ def test_who_hosts_an_open_model_is_found_by_all_of_its_names() -> None:
     book = cm.PriceBook.read()
     assert "together/meta-llama/Meta-Llama-3.1-8B" in hosts_of("Llama-3.1-8B", book)
     assert "gpt-oss-120b" in hosted_models(book)
+
+
+def test_a_usage_log_stands_beside_the_budget() -> None:
+    data = SUPPORT_BOT.parents[1] / "data"
+    app = budget_and_forecast(data / "help_desk.toml", usage=data / "usage_log.csv")
+    for title, words in {"Actuals": "15% under budget", "Variance": "mostly mix"}.items():
+        page = app.show(title)
+        app.settle()
+        assert words in page.charts[0].finding
+    app.control("view.usage").value = ""
+    page = app.show("Actuals")
+    app.settle()
+    assert "Name a usage log" in page.html
+    app.control("view.usage").value = "none.csv"
+    app.settle()
+    assert "none.csv" in app.page.note.value
+    app.cancel()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from costmodel.analysis import market
@@ -210,7 +210,7 @@ def training_ways(wanted: Wanted, book: PriceBook, on: date) -> Ways:
     Raises:
         PriceError: If a name is unknown, or the wishes contradict each other.
     """
-    specs = Specs.of(book)
+    specs, book = Specs.of(book), book.at(on)
     shape = specs.model(wanted.model)
     only = specs.gpu(wanted.gpu)["gpu"] if wanted.gpu else ""
     job, unfit = wanted.job, ""
@@ -282,10 +282,16 @@ def _tunes(row: Record, shape: Record, specs: Specs) -> str:
     if not row["model"]:
         low, high = row["params_over"] or 0.0, row["params_up_to"] or math.inf
         return BAND if low < shape["params_total"] <= high else OTHER
+    return SAME if _shape(specs, str(row["model"])) == shape["model"] else OTHER
+
+
+@lru_cache(maxsize=1024)
+def _shape(specs: Specs, name: str) -> str:
+    """Return the open model behind the name of an offer, blank if it is none."""
     try:
-        return SAME if specs.model(row["model"])["model"] == shape["model"] else OTHER
+        return str(specs.model(name)["model"])
     except PriceError:
-        return OTHER
+        return ""
 
 
 def _named(record: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -548,19 +548,7 @@ class PriceBook:
 
     def at(self, day: date) -> PriceBook:
         """Return a book in which the prices of one day hold throughout."""
-        number = _days(day, 0)
-        keep = np.flatnonzero((self._from <= number) & (number < self._to))
-        rows = tuple(
-            replace(row, effective_from=None, effective_to=None)
-            for row in self._kept(keep.tolist())
-        )
-        offers = tuple(
-            row | {"effective_from": None, "effective_to": None}
-            for row in self.catalog.offers
-            if (row["effective_from"] or date.min) <= day < (row["effective_to"] or date.max)
-        )
-        catalog = replace(self.catalog, offers=offers)
-        return PriceBook(rows, self.usd[keep], catalog, self.folders, day)
+        return self if self.priced_on == day else _at(self, day)
 
     def with_rates(
         self,
@@ -601,6 +589,23 @@ class PriceBook:
         usd = np.full((len(rows), len(METER_NAMES)), math.nan)
         usd[:, METER_INDEX["person_hour"]] = list(rates.values())
         return replace(self, rows=(*self._kept(keep), *rows), usd=np.vstack([self.usd[keep], usd]))
+
+
+@lru_cache(maxsize=8)
+def _at(book: PriceBook, day: date) -> PriceBook:
+    """Keep the last few, as every change of an app asks for the same day again."""
+    number = _days(day, 0)
+    keep = np.flatnonzero((book._from <= number) & (number < book._to))
+    rows = tuple(
+        replace(row, effective_from=None, effective_to=None) for row in book._kept(keep.tolist())
+    )
+    offers = tuple(
+        row | {"effective_from": None, "effective_to": None}
+        for row in book.catalog.offers
+        if (row["effective_from"] or date.min) <= day < (row["effective_to"] or date.max)
+    )
+    catalog = replace(book.catalog, offers=offers)
+    return PriceBook(rows, book.usd[keep], catalog, book.folders, day)
 
 
 def _numbered(codes: Ints, size: int) -> tuple[Ints, Ints]:

@@ -72,7 +72,7 @@ class Report:
         scenario, frame = self.result.scenario, self.result.frame()
         bill, calendar = self.bills[self.chosen], self.option.as_dict()["calendar"]
         required = scenario.workload.required_success
-        options = [compare.cost_by_phase(frame, scenario.months, self.bills)]
+        options = [compare.cost_by_phase(frame, scenario.months, self.result.bills)]
         if self.result.rated:
             unit = "usd_per_success" if frame["usd_per_success"].notna().any() else "total_usd"
             need = None if required is None else float(_mean(required))

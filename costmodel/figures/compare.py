@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from costmodel.analysis.wording import money, whole
-from costmodel.bill import PHASES
+from costmodel.bill import PHASES, Bill
 from costmodel.figures import style
 from costmodel.figures.style import PHASE_COLOURS, PHASE_WORDS, said
 
@@ -32,7 +32,7 @@ UNIT_COSTS = {
 
 
 def cost_by_phase(
-    frame: pd.DataFrame, months: int, bills: Mapping[str, pd.DataFrame] | None = None
+    frame: pd.DataFrame, months: int, bills: Mapping[str, Bill] | None = None
 ) -> go.Figure:
     """Draw the cost of each feasible option, stacked by phase, best on top.
 
@@ -42,8 +42,8 @@ def cost_by_phase(
         frame: What `Comparison.frame()` returns: columns name, total_usd, maintenance_share,
             feasible, rank and one column per phase.
         months: Length of the horizon. [month]
-        bills: Option -> what `Bill.frame()` or `Bill.sums()` returns; where given, the dearest
-            line of each bar and its price row are shown when pointed at.
+        bills: Option -> its bill; where given, the dearest line of each bar and its price row are
+            shown when pointed at.
     """
     import plotly.graph_objects as go
 
@@ -83,11 +83,11 @@ def cost_by_phase(
     if damage.any():
         _failures(figure, shown, damage)
     ends = shown["total_usd"].to_numpy(float) + damage
-    for k, (total, end) in enumerate(zip(shown["total_usd"], ends, strict=True)):
-        bill = "bill " if damage.any() else ""
-        figure.add_annotation(
-            x=end, y=k, text=f" {bill}{whole(float(total))}", showarrow=False, xanchor="left"
-        )
+    bill = "bill " if damage.any() else ""
+    figure.layout.annotations = [
+        {"x": end, "y": k, "text": f" {bill}{whole(total)}", "showarrow": False, "xanchor": "left"}
+        for k, (total, end) in enumerate(zip(shown["total_usd"].astype(float), ends, strict=True))
+    ]
     left_out = [said(name) for name in frame[~frame["feasible"]]["name"]]
     note = f"Cost over {months} months in US dollars, undiscounted"
     note += f": {style.phase_key(phases)}" if phases else ""
@@ -146,22 +146,22 @@ def _failures(figure: go.Figure, shown: pd.DataFrame, damage: np.ndarray[Any, An
     )
 
 
-def _dearest(bills: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], str]:
+def _dearest(bills: Mapping[str, Bill]) -> dict[tuple[str, str], str]:
     """Return where the dearest line of each option and phase comes from."""
-    import pandas as pd
-
-    if not bills:
-        return {}
-    keys = ["option", "phase", "line", "file", "row", "verified_on"]
-    lines = pd.concat([frame.assign(option=name) for name, frame in bills.items()])
-    sums = lines.groupby(keys, sort=False)["cost_usd"].sum().reset_index()
-    first = sums.sort_values("cost_usd", ascending=False, kind="stable")
-    return {
-        (row["option"], row["phase"]): style.cite(
-            row["file"], row["row"], row["verified_on"], f"{row['line']} {money(row['cost_usd'])}"
-        )
-        for row in first.drop_duplicates(["option", "phase"]).to_dict("records")
-    }
+    found = {}
+    for name, bill in bills.items():
+        sums: dict[tuple[str, str, int], float] = {}
+        for line in bill.lines:
+            shape = np.broadcast_shapes((bill.months.count,), line.cost.shape)
+            usd = float(np.broadcast_to(line.cost, shape).sum(axis=-1).mean())
+            key = (line.line.phase, line.path, line.row)
+            sums[key] = sums.get(key, 0.0) + usd
+        for (phase, path, row), usd in sorted(sums.items(), key=lambda item: item[1]):
+            at = bill.book.rows[row]
+            found[name, phase] = style.cite(
+                at.file, at.line, at.verified_on.isoformat(), f"{path} {money(usd)}"
+            )
+    return found
 
 
 def _finding(shown: pd.DataFrame) -> str:

@@ -35,7 +35,7 @@ from costmodel.figures.budget import of_option
 from costmodel.prices.book import PriceBook
 from costmodel.prices.lints import FRESH_DAYS
 from costmodel.report import options_table, report, warnings_of
-from costmodel.scenario import Mix, Option, Scenario, find_input, numeric_inputs, with_inputs
+from costmodel.scenario import Input, Mix, Option, Scenario, numeric_inputs, with_inputs
 from costmodel.scenario.writing import scenario_text
 from costmodel.ui.app import App, Fields, Needs, Step, Sure, Tab
 from costmodel.ui.controls import Choice, Day, Field, Quantity, decades, steps
@@ -293,6 +293,7 @@ class ScenarioApp(App):
         self.call, self._book, self._on = call, book, on
         self._own_warnings, self._files, self._about = warnings, files, about
         self._view, self._months = dict(view or {}), months
+        self._listed: tuple[Scenario, dict[str, Input]] | None = None
         self._first = Path(path)
         super().__init__(
             fields=lambda found: self._shown(fields, found),
@@ -365,8 +366,14 @@ class ScenarioApp(App):
         word = name.removeprefix("upkeep.")
         value = getattr(scenario.upkeep, word, None) if word != name else None
         if not isinstance(value, str | bool):
-            value = find_input(scenario, name, self.book).value
+            value = self._inputs(scenario)[name].value
         return int(value) if name == "months" and value is not None else value
+
+    def _inputs(self, scenario: Scenario) -> dict[str, Input]:
+        """Return the numeric inputs of a scenario, worked out once for all controls."""
+        if self._listed is None or self._listed[0] is not scenario:
+            self._listed = scenario, numeric_inputs(scenario, self.book)
+        return self._listed[1]
 
     def put(self, state: State, name: str, value: Any) -> State:
         """Return a state with another value for a field."""
@@ -385,7 +392,7 @@ class ScenarioApp(App):
 
     def _shown(self, fields: Fields, found: Found) -> list[Field]:
         """Return the fields that the scenario knows."""
-        known = {*numeric_inputs(found.scenario), "start", "file"}
+        known = {*self._inputs(found.scenario), "start", "file"}
         listed = fields(found) if callable(fields) else fields
         return [
             one

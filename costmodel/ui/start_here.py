@@ -131,8 +131,7 @@ def _ages(example: Example) -> str:
 
 def _approach(example: Example) -> go.Figure:
     result = example.result
-    bills = {name: bill.frame() for name, bill in result.bills.items()}
-    return cost_by_phase(result.frame(), result.scenario.months, bills)
+    return cost_by_phase(result.frame(), result.scenario.months, result.bills)
 
 
 def _commitment(example: Example) -> go.Figure:

@@ -63,7 +63,7 @@ def which_approach(
 
 
 def _cost(found: Found) -> Any:
-    return cost_by_phase(found.frame, found.scenario.months, found.sums)
+    return cost_by_phase(found.frame, found.scenario.months, found.result.bills)
 
 
 def _matters(found: Found, drawn: Mapping[str, Any]) -> Any:

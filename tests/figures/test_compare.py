@@ -112,8 +112,7 @@ def test_the_bars_lead_back_to_the_dearest_price_row(
     frame: pd.DataFrame, sound: Callable[..., str]
 ) -> None:
     result = cm.compare(cm.Scenario.read(SUPPORT_BOT), cm.PriceBook.read())
-    bills = {name: found.frame() for name, found in result.bills.items()}
-    text = sound(cost_by_phase(frame, 24, bills), cites="labour.csv row ")
+    text = sound(cost_by_phase(frame, 24, result.bills), cites="labour.csv row ")
     # phases are words in their colour, not a legend
     assert "Upkeep</span>" in text
 

@@ -215,12 +215,16 @@ def _throughout(ratios: pd.Series[float]) -> float:
 
 
 def _twice(frame: pd.DataFrame) -> list[str]:
-    """Warn where two kinds of export hold tokens of the same provider and day."""
+    """Warn where two kinds of export hold tokens, or money, of the same provider and day."""
     tokens = frame.loc[frame["input_tokens"] + frame["output_tokens"] > 0]
-    seen = tokens[["provider", "day", "layout"]].drop_duplicates()
-    both = seen[seen.duplicated(["provider", "day"], keep=False)]
-    return [
-        f"{' and '.join(sorted(part['layout'].astype(str).unique()))} both hold tokens of "
-        f"{provider} on {part['day'].nunique()} days: the same requests may be counted twice"
-        for provider, part in both.groupby("provider", observed=True, sort=True)
-    ]
+    money = frame.loc[frame["stated"]]
+    notes = []
+    for what, part in (("tokens", tokens), ("money", money)):
+        seen = part[["provider", "day", "layout"]].drop_duplicates()
+        both = seen[seen.duplicated(["provider", "day"], keep=False)]
+        notes += [
+            f"{' and '.join(sorted(same['layout'].astype(str).unique()))} both hold {what} of "
+            f"{provider} on {same['day'].nunique()} days: it may be counted twice"
+            for provider, same in both.groupby("provider", observed=True, sort=True)
+        ]
+    return notes

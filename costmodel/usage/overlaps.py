@@ -6,6 +6,7 @@ by their id or else by all they say; sums by their period and names.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,8 @@ def duplicates(
     days = [set(part.frame["day"].unique()) for part in parts]
     prints: dict[int, tuple[Hashes, Hashes]] = {}
     for k, part in enumerate(parts):
+        if part.sums and not add:
+            _alike(k, parts, days)
         shared = [
             j
             for j in range(k)
@@ -69,6 +72,35 @@ def duplicates(
                 f"{' and '.join(names)}, too, and are counted once"
             )
     return skips, notes
+
+
+def _alike(k: int, parts: Sequence[Part], days: Sequence[set[Any]]) -> None:
+    """Refuse sums of the same days that cannot be compared: by hour and by day, table and page.
+
+    Raises:
+        DataError: If there are any.
+    """
+    mine = parts[k]
+    for other, theirs in zip(parts[:k], days[:k], strict=True):
+        both = theirs & days[k]
+        if not both or _family(other) != _family(mine):
+            continue
+        hourly = [bool((x.frame["minute"].to_numpy() >= 0).any()) for x in (mine, other)]
+        if other.export.layout == mine.export.layout and hourly[0] == hourly[1]:
+            continue
+        day = str(min(both))[:10]
+        message = (
+            f"{mine.export.file} ({mine.export.layout}{', by the hour' if hourly[0] else ''}) and "
+            f"{other.export.file} ({other.export.layout}{', by the hour' if hourly[1] else ''}) "
+            f"both hold {day} and cannot be compared; leave one file out, or add both with "
+            "--overlaps add"
+        )
+        raise DataError(message)
+
+
+def _family(part: Part) -> str:
+    """Name what a file is about, however it was exported."""
+    return re.sub(r" \((api|console|flat)\)$", "", part.export.layout)
 
 
 def _again(mine: Hashes, other: Hashes) -> npt.NDArray[np.bool_]:

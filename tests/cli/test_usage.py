@@ -179,3 +179,33 @@ def test_a_wrong_word_is_one_clear_line(
     assert (status, out) == (2, "")
     assert said in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_exports_of_the_same_day_that_cannot_be_compared_are_refused(
+    command_line: Run, october: list[Path], tmp_path: Path
+) -> None:
+    hourly = tmp_path / "hourly.tsv"
+    header, *rows = october[0].read_text().splitlines()
+    hourly.write_text("\n".join([header, rows[0].replace("1759622400", "1759626000", 1)]))
+    status, _, err = command_line("usage", october[0], hourly)
+    assert status == 2
+    assert "hourly.tsv (openai usage, by the hour) and usage.tsv (openai usage) both hold" in err
+    page = tmp_path / "page.json"
+    result = {"amount": {"value": 0.5, "currency": "usd"}}
+    bucket = {"start_time": DAYS[7], "end_time": DAYS[8], "results": [result]}
+    page.write_text(json.dumps({"data": [bucket]}))
+    status, _, err = command_line("usage", october[1], page)
+    assert status == 2
+    assert "page.json (openai costs (api)) and costs.tsv (openai costs) both hold 2025-10-07" in err
+
+
+def test_two_tools_that_saw_the_same_requests_are_noted(
+    command_line: Run, october: list[Path], tmp_path: Path
+) -> None:
+    log = tmp_path / "litellm.csv"
+    log.write_text(
+        "date,model,custom_llm_provider,spend,api_requests,prompt_tokens,completion_tokens\n"
+        "2025-10-07,gpt-5-mini,openai,0.9,1,1000,10\n"
+    )
+    notes = of_json(command_line, *october, log)["notes"]
+    assert "litellm daily and openai usage both hold tokens of openai on 1 days" in notes[-1]

@@ -10,11 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import costmodel as cm
 from costmodel.analysis.actuals import Actuals, actuals
+from costmodel.analysis.plan_to_date import planned, planned_calls
+from costmodel.analysis.spending import spent
 from costmodel.analysis.uncertainty import chance_of
 from costmodel.errors import DataError, ScenarioError
+from costmodel.months import Months
 from costmodel.usage.ledger import PICO, Ledger, rows_of
 from costmodel.usage.pricing import price
 
@@ -45,6 +50,8 @@ host = {kind = "per_token", provider = "example"}
 """
 
 Compared = Callable[..., Actuals]
+SOME = settings().max_examples // 4  # each example reads prices
+PRICES = cm.PriceBook.read(Path(__file__).parents[1] / "data" / "example", shipped=False)
 
 
 @pytest.fixture
@@ -355,3 +362,98 @@ def test_rows_of_several_exports_stand_side_by_side(compared: Compared) -> None:
     found = compared(together(logged, bill)).as_dict()
     assert found["usage_usd"] == pytest.approx(124.0)
     assert found["price_usd"] == pytest.approx(0.0, abs=1e-4)
+
+
+SUPPORT_BOT = Path(__file__).parents[2] / "notebooks" / "scenarios" / "support_bot.toml"
+BY_THE_TOKEN = 9  # options of it that bill tokens of requests
+
+
+def log_of(found: Any, name: str, months: int) -> pd.DataFrame:
+    """Make the log that an option leaves behind if all goes as planned."""
+    axis = found.scenario.horizon
+    plan = planned(found.bill(name), lambda line: line.line.key.table == "inference")
+    keys = dict.fromkeys(key for key, _ in plan.usd)
+    calls = planned_calls(found.scenario, name)
+    frames = []
+    for key in keys:
+        for k in range(months):
+            days = np.arange(axis.bounds[k], axis.bounds[k + 1]).astype("datetime64[s]")
+            none = np.zeros(axis.count)
+            fresh, read, written, output = (
+                round(plan.amount.get((key, f"{meter}_mtok"), none)[k] * 1e6 / days.size)
+                for meter in ("input", "cached_input", "cache_write", "output")
+            )
+            if not fresh + read + written + output:
+                continue
+            columns = {
+                "day": days,
+                "provider": key.provider,
+                "model": key.sku,
+                "mode": key.mode,
+                "region": key.region,
+                "requests": calls[k] / days.size / len(keys),
+                "input_tokens": fresh + read + written,
+                "cached_input_tokens": read,
+                "cache_write_tokens": written,
+                "output_tokens": output,
+            }
+            frames.append(rows_of(columns, days.size))
+    return together(*frames)
+
+
+def test_a_log_that_follows_the_plan_of_an_option_is_recognised_and_costs_what_was_planned() -> (
+    None
+):
+    book = cm.PriceBook.read()
+    chance = chance_of(cm.Scenario.read(SUPPORT_BOT), book, bands=False)
+    seen = []
+    for name in chance.central.bills:
+        frame = log_of(chance.central, name, 4)
+        if not len(frame):
+            continue
+        found = actuals(chance, price(Ledger(frame), book))
+        assert found.option == name
+        assert found.planned_pico.sum() == pytest.approx(found.pico.sum(), rel=1e-5)
+        budget = float(found.planned_pico.sum())
+        for part in ("price", "quantity", "mix"):
+            assert abs(float(found.parts[part].sum())) < 1e-5 * budget
+        seen.append(name)
+    assert len(seen) == BY_THE_TOKEN
+
+
+COUNT = st.integers(0, 10**9)
+ROW = st.fixed_dictionaries(
+    {
+        "day": st.sampled_from(("2026-12-01", "2026-12-15", "2027-01-31", "2027-06-01")),
+        "provider": st.sampled_from(("example", "other", "nobody")),
+        "model": st.sampled_from(("mini-1", "mid-1", "tiered-1", "strange", "")),
+        "mode": st.sampled_from(("standard", "batch")),
+        "input_tokens": COUNT,
+        "output_tokens": COUNT,
+        "request_tokens": st.integers(0, 200_000),
+        "meter": st.sampled_from(("tokens", "tokens", "money", "web_search")),
+        "kind": st.sampled_from(("usage", "usage", "charge", "tax", "credit")),
+        "money": st.sampled_from(("", "billed", "effective", "computed")),
+        "amount": st.integers(-(10**15), 10**15),
+    }
+)
+
+
+@settings(max_examples=SOME)
+@given(st.lists(ROW, min_size=1, max_size=12))
+def test_no_money_of_a_ledger_is_lost_or_made(records: list[dict[str, Any]]) -> None:
+    columns: dict[str, Any] = {name: [record[name] for record in records] for name in records[0]}
+    # one row at least lies in the months
+    columns["day"] = np.array(["2026-12-01", *columns["day"][1:]], "datetime64[s]")
+    columns["amount"] = [
+        amount if money else 0
+        for amount, money in zip(columns["amount"], columns["money"], strict=True)
+    ]
+    columns["currency"] = ["USD" if money else "" for money in columns["money"]]
+    priced = price(Ledger(rows_of(columns, len(records))), PRICES)
+    found = spent(priced, Months(date(2026, 12, 1), 6))
+    assert sum(found.by_month) == int(found.rows["pico"].sum())
+    kinds = np.asarray(found.rows["kind"].isin(["tax", "credit"]) & found.rows["stated"])
+    assert sum(sum(money) for money in found.other.values()) == int(
+        found.rows.loc[kinds, "billed_pico"].sum()
+    )

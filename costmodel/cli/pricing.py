@@ -1,4 +1,4 @@
-"""Commands that change single prices: `costmodel pricing set|add`."""
+"""Commands that change single prices: `costmodel pricing set|seen|add`."""
 
 from __future__ import annotations
 
@@ -156,6 +156,40 @@ def _change_keys(change: Change) -> dict[str, Any]:
         "follows": change.follows or None,
         "remarks": list(change.remarks),
     }
+
+
+@pricing_app.command("seen")
+def pricing_seen(
+    provider: Annotated[str, typer.Argument(metavar="PROVIDER")],
+    model: Annotated[str, typer.Argument(metavar="MODEL")],
+    mode: Mode = None,
+    region: Region = None,
+    where: Where = None,
+    table: Annotated[str | None, typer.Option(help="Only this table.")] = None,
+    folder: Folder = None,
+    on: On = None,
+    json_: Json = False,  # noqa: FBT002
+) -> None:
+    """Say that the prices in force stand unchanged at their source: sets verified_on."""
+    from costmodel import costs
+    from costmodel.prices.book import edited_folder
+    from costmodel.prices.changes import mark_seen
+
+    when = costs.today() if on is None else on
+    rows = mark_seen(
+        edited_folder(folder),
+        provider,
+        model,
+        seen_on=when,
+        table=table,
+        where=_where(where, mode, region),
+    )
+    if json_:
+        print_json({"verified_on": when.isoformat(), "rows": rows})
+        return
+    for row in rows:
+        print(row)
+    terminal().print(f"{len(rows)} rows seen on {when}")
 
 
 @pricing_app.command("add")

@@ -1,9 +1,9 @@
-"""One change of one price: a dated row more, never an edit of history; and models that are new."""
+"""One change of one price: a dated row more, never an edit of history; new models; rows seen."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -15,11 +15,13 @@ from costmodel.prices.book import PriceBook, shipped_dir
 from costmodel.prices.lints import Finding
 from costmodel.prices.rows import catalog_of, read_layer
 from costmodel.prices.selecting import (
+    NAMED,
     TOKENS,
     USUAL,
     chosen,
     column_of,
     rows_named,
+    same_cell,
     shown,
     table_of,
     words_of,
@@ -273,22 +275,23 @@ def _remarks(
     return tuple(said)
 
 
+def _check(folder: Path) -> Callable[[Path], object]:
+    """Return what reads a changed copy of a folder with the tables under it."""
+    own = folder.resolve() == shipped_dir().resolve()
+    return lambda copy: PriceBook.read(copy, shipped=not own)
+
+
 def _write(
     edited: Editor, folder: Path, rows: Mapping[str, Sequence[Mapping[str, str]]]
 ) -> dict[str, list[int]]:
     """Add rows to tables of the folder; return their lines in each."""
-    own = folder.resolve() == shipped_dir().resolve()
-
-    def check(copy: Path) -> None:
-        PriceBook.read(copy, shipped=not own)
-
     changes: dict[str, RawTable] = {}
     for path, new in rows.items():
         raw = edited.read(path)
         if not raw.rows:
             raw = with_columns_of_shipped(raw, path)
         changes[path] = raw.appended(new)
-    edited.write(changes, check)
+    edited.write(changes, _check(folder))
     lines = {}
     for path, new in rows.items():
         raw = edited.read(path)
@@ -318,6 +321,65 @@ def _findings(folder: Path, path: str, lines: Sequence[int], today: date) -> tup
     label = path if len(layers) == 1 else f"{folder.as_posix()}/{path}"
     found = lints.lint([folder], today, below=layers[:-1])
     return tuple(f for f in found if f.file == label and f.line in lines)
+
+
+def mark_seen(
+    folder: Path,
+    provider: str,
+    name: str,
+    *,
+    seen_on: date,
+    table: str | None = None,
+    where: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Say that the prices in force were seen at their source, unchanged: sets `verified_on`.
+
+    Args:
+        folder: Tables to change; rows of the tables under them are left alone.
+        provider: As of `add_row`.
+        name: As of `add_row`.
+        seen_on: The day.
+        table: Table; left out, every table that has prices of that name.
+        where: Column -> text of the rows that are meant; left out, all.
+
+    Returns:
+        File and line of each row.
+
+    Raises:
+        PriceError: If names are unknown, or no row of the folder that holds on the day was last
+            seen before; nothing is changed then.
+    """
+    with editing(folder) as edited:
+        tables = _read(_layers(folder))
+        catalog = catalog_of(tables)
+        wanted = [table] if table is not None else list(NAMED)
+        rows = {
+            one: rows_named(one, tables[one], catalog, provider, name, strict=table is not None)
+            for one in wanted
+        }
+        if not any(rows.values()):
+            rows_named("inference", tables["inference"], catalog, provider, name)
+        cells: dict[str, dict[int, dict[str, str]]] = {}
+        for one, named in rows.items():
+            mine = [row for row in named if row["folder"] == str(folder)]
+            for row in lints.in_force(one, mine, seen_on):
+                fits = all(
+                    column in row and same_cell(row, column, text)
+                    for column, text in (where or {}).items()
+                )
+                if fits and row["verified_on"] < seen_on:
+                    note = lints.TRIED.sub("", row["note"]).strip("; ")
+                    seen = {"verified_on": seen_on.isoformat(), "note": note}
+                    cells.setdefault(_path(one, row), {})[row["line"]] = seen
+        if not cells:
+            message = (
+                f"no row of {provider}/{name} in {folder} holds on {seen_on} and was last seen "
+                "before; rows of the shipped tables are marked where they stand"
+            )
+            raise PriceError(message)
+        changes = {path: edited.read(path).replaced(found) for path, found in cells.items()}
+        edited.write(changes, _check(folder))
+    return [f"{(folder / path).as_posix()} line {line}" for path in cells for line in cells[path]]
 
 
 def add_model(

@@ -405,7 +405,7 @@ def _unseen(known: Known) -> Iterator[tuple[Record, timedelta]]:
         if not TABLES[name].sourced or name in AGELESS:
             continue
         limit = timedelta(FRESH_RENT_DAYS if name == "gpu_rental" else FRESH_DAYS)
-        for row in rows if not TABLES[name].dated else _in_force(name, rows, known.on):
+        for row in in_force(name, rows, known.on):
             if known.on - row["verified_on"] > limit and not _over(known, row):
                 yield row, limit
 
@@ -445,8 +445,10 @@ def stale(folders: Sequence[Path], on: date) -> list[dict[str, Any]]:
     ]
 
 
-def _in_force(name: str, rows: Sequence[Record], on: date) -> list[Record]:
-    """Return the rows that hold on a day or later: those that no other has replaced."""
+def in_force(name: str, rows: Sequence[Record], on: date) -> list[Record]:
+    """Return the rows of a table that hold on a day or later: those that no other has replaced."""
+    if not TABLES[name].dated:
+        return list(rows)
     groups: dict[Group, list[Record]] = {}
     for row in rows:
         groups.setdefault(tuple(row[column] for column in TABLES[name].key), []).append(row)

@@ -157,7 +157,8 @@ def rows_named(
     raise PriceError(message)
 
 
-def _same(row: Record, column: str, text: str) -> bool:
+def same_cell(row: Record, column: str, text: str) -> bool:
+    """Whether a cell means what a text says."""
     value = row[column]
     if isinstance(value, float):
         number = plain_number(text or "0")
@@ -187,7 +188,7 @@ def chosen(
     for row in rows:
         key = tuple("" if row[c] is None else row[c] for c in TABLES[table].key)
         groups.setdefault(tuple(map(str, key)), []).append(row)
-    fitting = [g for g in groups.values() if all(_same(g[0], c, t) for c, t in where.items())]
+    fitting = [g for g in groups.values() if all(same_cell(g[0], c, t) for c, t in where.items())]
     if len(fitting) > 1:
         usual = {c: v for c, v in USUAL.items() if c in TABLES[table].key and c not in where}
         plain = [g for g in fitting if all(g[0][c] == v for c, v in usual.items())]

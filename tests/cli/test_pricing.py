@@ -148,6 +148,7 @@ def test_add_makes_a_model_that_the_other_commands_know(command_line: Run) -> No
         ((*SET, *PAGE, "--dir", "nowhere"), "no folder of price tables at nowhere"),
         (("pricing", "add", "openai", "gpt-7", *PAGE), "say what it costs"),
         (("pricing", "show", "gpt-6-lnua"), "did you mean 'gpt-6-luna'"),
+        (("pricing", "seen", "openai", "gpt-6-lnua"), "did you mean 'gpt-6-luna'"),
         (("pricing", "history", "openai/gpt-6-luna", "--mode", "bath"), "no mode 'bath'"),
         (("pricing", "diff", "no-such-thing"), "neither a folder nor a git revision"),
     ],
@@ -168,6 +169,15 @@ def test_warnings_are_errors_if_strict(command_line: Run) -> None:
     assert status == 0
     assert "Warning: pricing/inference/openai.csv line 2: output below input" in out
     assert command_line("pricing", "check", *DAY, "--strict")[0] == 2
+
+
+@pytest.mark.usefixtures("mine")
+def test_a_price_is_seen_again(command_line: Run) -> None:
+    assert command_line(*SET, *PAGE, *DAY)[0] == 0
+    again = ("pricing", "seen", "openai", "gpt-6-luna", "--on", "2026-12-05")
+    found = answer(command_line(*again, "--json"))
+    assert found == {"verified_on": "2026-12-05", "rows": ["pricing/inference/openai.csv line 2"]}
+    assert command_line(*again)[0] == 2  # nothing to say any more
 
 
 def test_stale_lists_rows_with_their_source(command_line: Run) -> None:

@@ -14,7 +14,7 @@ import costmodel as cm
 from costmodel.errors import PriceError
 from costmodel.prices import selecting
 from costmodel.prices.book import shipped_dir
-from costmodel.prices.changes import Change, add_model, add_row
+from costmodel.prices.changes import Change, add_model, add_row, mark_seen
 from costmodel.prices.rows import Key
 
 TODAY = date(2026, 11, 21)
@@ -280,3 +280,32 @@ def test_a_remark_of_several_lines_is_written_on_one(mine: Path) -> None:
     made = change(mine, "openai", "gpt-6-luna", {"output": "0.6"}, note=' "big"\nchange,\there ')
     row = (mine / "inference/openai.csv").read_text().splitlines()[made.line - 1]
     assert row.endswith(',"""big"" change, here"')
+
+
+def test_a_price_seen_again_changes_the_day_and_nothing_else(tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(shipped_dir(), tmp_path / "pricing"))
+    later = date(2026, 12, 15)
+    lines = (copy / "gpu_rental.csv").read_text().splitlines()
+    (row,) = mark_seen(copy, "aws", "g4dn.12xlarge", seen_on=later)
+    number = int(row.rpartition(" ")[2]) - 1
+    after = (copy / "gpu_rental.csv").read_text().splitlines()
+    assert [k for k, line in enumerate(after) if line != lines[k]] == [number]
+    assert "no later reading" in lines[number]
+    assert "no later reading" not in after[number]
+    assert after[number].replace("2026-12-15", "2026-07-20") == lines[number].replace(
+        "; no later reading by 2026-11-21", ""
+    )
+    with pytest.raises(PriceError, match="was last seen before"):
+        mark_seen(copy, "aws", "g4dn.12xlarge", seen_on=later)
+
+
+def test_rows_in_force_are_seen_in_every_table_and_history_is_not(mine: Path) -> None:
+    """Of three rows of one key two hold from now on; the shipped rows below are left alone."""
+    for start, usd in (("2026-01-01", "0.7"), ("2026-02-01", "0.6"), ("2027-02-01", "0.8")):
+        change(mine, "openai", "gpt-6-luna", {"output": usd}, start=date.fromisoformat(start))
+    seen = mark_seen(mine, "openai", "gpt-6-luna", seen_on=date(2026, 12, 1))
+    assert [row.rpartition(" ")[2] for row in seen] == ["3", "4"]
+    with pytest.raises(PriceError, match="'gpt-6-luna'"):
+        mark_seen(mine, "openai", "gpt-6-lnua", seen_on=NEW_YEAR)
+    with pytest.raises(PriceError, match="marked where they stand"):
+        mark_seen(mine, "openai", "gpt-5", seen_on=NEW_YEAR)

@@ -555,3 +555,18 @@ def test_lab_copies_the_notebooks_and_never_overwrites(command_line: Run, tmp_pa
     assert "0 files copied" in said
     assert "1 that you changed were kept" in said
     assert not list(target.rglob("*.part"))
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    command = "from costmodel.cli import main; main()"
+    job = subprocess.Popen(
+        [sys.executable, "-c", command, "bill", SUPPORT_BOT, "--option", "RAG on GPT-6 Luna"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert job.stdout is not None
+    assert job.stderr is not None
+    job.stdout.close()
+    assert job.stderr.read() == b""
+    job.stderr.close()
+    assert job.wait() == 0

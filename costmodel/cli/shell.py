@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date
 from io import BytesIO
@@ -153,8 +153,15 @@ def terminal() -> Console:
     """Return the terminal, or wide plain text where there is none."""
     from rich.console import Console
 
+    class Terminal(Console):
+        def on_broken_pipe(self) -> None:
+            # the reader of our output has seen enough
+            with suppress(SystemExit):
+                super().on_broken_pipe()
+            raise SystemExit(0)
+
     width = None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL
-    return Console(width=width, highlight=False, emoji=False, markup=False, soft_wrap=False)
+    return Terminal(width=width, highlight=False, emoji=False, markup=False, soft_wrap=False)
 
 
 def grid(columns: Mapping[str, str], rows: Iterable[Sequence[str]], title: str = "") -> Table:

@@ -127,8 +127,7 @@ def summarised(
 
 def _opening(found: Summary) -> Iterator[str]:
     """Say what the files were taken for, and the totals."""
-    from costmodel.analysis.wording import money
-    from costmodel.usage.pricing import dollars, total
+    from costmodel.usage.pricing import total
 
     for export in found.ledger.exports:
         dropped = f"; dropped unread: {', '.join(export.private)}" if export.private else ""
@@ -136,25 +135,29 @@ def _opening(found: Summary) -> Iterator[str]:
         unused += ", ..." if len(export.ignored) > 8 else ""  # noqa: PLR2004
         yield f"{export.file}: {export.layout}, {export.records:,} records{unused}{dropped}"
     frame, matching = found.priced.frame, found.matching
-    said = f"List {money(dollars(total(frame['list_pico'])))}"
+    said = f"List {_usd(total(frame['list_pico']))}"
     if not found.has_bill:
         yield f"{said}; no bill in these files, so there is nothing to match."
         return
-    parts = [f"{said}, billed {money(dollars(total(frame['billed_pico'])))}"]
-    parts.append(f"matched {money(dollars(matching.pico('matched')))}")
+    parts = [f"{said}, billed {_usd(total(frame['billed_pico']))}"]
+    parts.append(f"matched {_usd(matching.pico('matched'))}")
     parts.append(f"unexplained {_signed(found.unexplained_pico)}")
     if len(found.priced.unpriced):
-        parts.append(f"billed for what has no price {money(dollars(matching.pico('unpriced')))}")
+        parts.append(f"billed for what has no price {_usd(matching.pico('unpriced'))}")
     if len(matching.other):
-        parts.append(f"not for models {money(dollars(total(matching.other['billed_pico'])))}")
+        parts.append(f"not for models {_usd(total(matching.other['billed_pico']))}")
     yield "; ".join(parts) + "."
 
 
-def _signed(pico: int) -> str:
+def _usd(pico: int) -> str:
     from costmodel.analysis.wording import money
     from costmodel.usage.pricing import dollars
 
-    return f"{'-' if pico < 0 else '+' if pico else ''}{money(dollars(abs(pico)))}"
+    return f"{'-' if pico < 0 else ''}{money(dollars(abs(int(pico))))}"
+
+
+def _signed(pico: int) -> str:
+    return f"{'+' if pico > 0 else ''}{_usd(pico)}"
 
 
 def _count(value: float) -> str:
@@ -163,8 +166,6 @@ def _count(value: float) -> str:
 
 def _table(console: Console, found: Summary, name: str, *, full: bool) -> None:
     """Print one of the tables."""
-    from costmodel.analysis.wording import money
-    from costmodel.usage.pricing import dollars
     from costmodel.usage.summary import BY
 
     keys = BY[name]
@@ -183,10 +184,10 @@ def _table(console: Console, found: Summary, name: str, *, full: bool) -> None:
         cells = [word or "(not said)" for word in words]
         cells += [_count(row["requests"]), _count(row["input_tokens"])]
         cells += [_count(row["cached_input_tokens"]), _count(row["output_tokens"])]
-        cells.append(money(dollars(row["list_pico"])))
-        cells.append(money(dollars(row["billed_pico"])) if row["stated"] else "")
+        cells.append(_usd(row["list_pico"]))
+        cells.append(_usd(row["billed_pico"]) if row["stated"] else "")
         cells += [
-            (_signed(row[f"{s}_pico"]) if s == "unexplained" else money(dollars(row[f"{s}_pico"])))
+            (_signed(row[f"{s}_pico"]) if s == "unexplained" else _usd(row[f"{s}_pico"]))
             if row[f"{s}_pico"]
             else ""
             for s in states
@@ -199,12 +200,9 @@ def _table(console: Console, found: Summary, name: str, *, full: bool) -> None:
 
 def _open_ends(found: Summary) -> Iterator[str]:
     """Say what has no price and what is not explained."""
-    from costmodel.analysis.wording import money
-    from costmodel.usage.pricing import dollars
-
     for row in found.priced.unpriced.to_dict("records")[:SHOWN]:
         what = "/".join(filter(None, (row["provider"], row["model"]))) or "?"
-        billed = f", billed {money(dollars(row['billed_pico']))}" if row["billed_pico"] else ""
+        billed = f", billed {_usd(row['billed_pico'])}" if row["billed_pico"] else ""
         much = f"{row['tokens']:,} tokens" if row["meter"] == "tokens" else row["meter"]
         yield f"No price: {what} ({row['rows']:,} rows, {much}{billed}): {row['why']}"
     groups = found.matching.groups

@@ -1,6 +1,7 @@
 """How fast charts are drawn and redrawn in JupyterLab, beside Plotly's FigureWidget.
 
-Both run in the same JupyterLab and the same browser, in turn, with the same figures.
+Both run in the same JupyterLab and the same browser, in turn. At a change both make the figure
+anew; ours is then drawn as it is, theirs takes over what has changed.
 """
 
 from __future__ import annotations
@@ -67,10 +68,11 @@ charts = [go.FigureWidget(figure(k)) for k in range(4)]
 
 def moved(change):
     for k, chart in enumerate(charts):
+        made = figure(k, change.new)
         with chart.batch_update():
-            for trace, y in zip(chart.data, curves(k, change.new)):
-                trace.y = y
-            chart.layout.title.text = f"Chart {k} at {change.new}"
+            for trace, new in zip(chart.data, made.data):
+                trace.y = new.y
+            chart.layout.title = made.layout.title
 
 
 slider.observe(moved, "value")

@@ -191,8 +191,12 @@ def read_part(path: str, grain: Grain | None = None, skip: Any = None) -> Part:
     private = tuple(c for c in columns if c in records.PRIVATE and c not in used)
     ignored = tuple(c for c in columns if c not in used and c not in private)
     export = Export(source.name, layout.name, seen, used, ignored, private)
-    said = f"{source.name} is one page of several; the pages after it are missing"
-    return Part(frame, export, layout.sums, (said,) if progress.more else ())
+    notes = []
+    if progress.more:
+        notes.append(f"{source.name} is one page of several; the pages after it are missing")
+    if not seen:
+        notes.append(f"{source.name} holds no record")
+    return Part(frame, export, layout.sums, tuple(notes))
 
 
 SUMMED = 64  # sums of batches that are kept before they are summed in turn

@@ -87,6 +87,13 @@ def test_a_wrong_file_is_named(tmp_path: Path, name: str, content: bytes | str, 
     assert said in found or said == "log.csv"
 
 
+def test_an_export_without_a_record_says_so(tmp_path: Path, book: PriceBook) -> None:
+    (tmp_path / "log.csv").write_text(HEADER + "\n")
+    ledger = read(tmp_path / "log.csv")
+    assert ledger.notes == ("log.csv holds no record",)
+    assert matched(price(ledger, book)).groups.empty
+
+
 def test_a_cut_gzip_says_so(tmp_path: Path) -> None:
     lines = [f"2026-10-01,openai,gpt-5-mini,{n * 7919 % 9973},10,," for n in range(20_000)]
     whole = gzip.compress("\n".join([HEADER, *lines]).encode())

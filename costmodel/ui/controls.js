@@ -33,8 +33,11 @@ function render({ model, el }) {
   let files = {};
 
   function tell() {
+    el.dataset.busy = underway || Object.keys(waiting).length ? "yes" : "no";
     if (underway || !Object.keys(waiting).length) return;
     underway = true;
+    const root = el.closest(".cm-app");
+    if (root) root.dataset.state = "working";
     const changes = {};
     const buffers = [];
     for (const [name, value] of Object.entries(waiting)) {
@@ -51,8 +54,6 @@ function render({ model, el }) {
 
   function change(name, value) {
     waiting[name] = value;
-    const root = el.closest(".cm-app");
-    if (root) root.dataset.state = "working";
     tell();
   }
 

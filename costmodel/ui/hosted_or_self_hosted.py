@@ -26,7 +26,7 @@ from costmodel.analysis.self_hosting import (
 from costmodel.analysis.wording import money, tally, whole
 from costmodel.costs import plan_serving, shipped_book, today
 from costmodel.errors import CostModelError
-from costmodel.figures.breakeven import break_even
+from costmodel.figures.breakeven import Crossing, break_even
 from costmodel.figures.serving import cost_against_utilisation
 from costmodel.plans.serving import ServingPlan
 from costmodel.prices.book import PriceBook
@@ -44,6 +44,7 @@ SECONDS_PER_MONTH = HOURS_PER_WEEK * WEEKS_PER_MONTH * SECONDS_PER_HOUR
 CHEAPEST = "the cheapest"
 MOST_HOSTS = 4  # hosted prices in a picture
 POINTS, SPAN = 49, 30.0  # volumes in a picture, and how far they reach from one's own
+MANY = 10.0  # times that are told without decimals
 FARTHEST = 1_000.0  # times one's own volume, up to where a break-even is shown
 MARKETS = {"On demand": "on_demand", "Spot": "spot", "Reserved 1 year": "reserved_1y"}
 
@@ -213,8 +214,15 @@ def _verdict(found: Found) -> str:
     if not math.isfinite(even):
         return text + "Own GPUs never win: they are dearer even when full."
     times = volume / _requests(found)
-    text += f"Own GPUs break even at {tally(volume)} requests a month at the earliest, "
-    return text + (f"{times:.2g} times yours." if times >= 0.1 else "far below yours.")  # noqa: PLR2004
+    near = f"{times:,.0f}" if times >= MANY else f"{times:.2g}"
+    text += f"These break even at {tally(volume)} requests a month at the earliest, "
+    text += f"{near} times yours" if times >= 0.1 else "far below yours"  # noqa: PLR2004
+    plans = found.plans.plans if found.plans is not None else ()
+    first = min(plans, key=lambda one: one.break_even_mtok(usd), default=plan)
+    if first.gpu == plan.gpu:
+        return text + "."
+    sooner = first.break_even_mtok(usd) / found.mtok * _requests(found)
+    return text + f"; {first.gpu} at {tally(sooner)}."
 
 
 def _requests(found: Found) -> float:
@@ -254,8 +262,11 @@ def _volumes(found: Found, step: Step) -> pd.DataFrame:
     plan, own = found.plan, f"own {found.plan.gpu}"
     even = min((plan.break_even_mtok(usd) for usd in found.hosted.values()), default=math.inf)
     far = max(SPAN, 3 * even / found.mtok) if even < found.mtok * FARTHEST else SPAN
-    for k, volume in enumerate(np.geomspace(mine / SPAN, mine * far, POINTS)):
-        step(k / POINTS)
+    volumes = np.geomspace(mine / SPAN, mine * far, POINTS)
+    # the lines meet where the verdict says, also between two points
+    volumes = np.union1d(volumes, [crossing.x for crossing in _even(found) or ()])
+    for k, volume in enumerate(volumes):
+        step(k / len(volumes))
         arguments = {**found.arguments, "requests_per_second": volume / SECONDS_PER_MONTH}
         here = plan_serving(plan.model, plan.gpu, gpus=plan.gpus_per_replica, **arguments)
         rows.append(
@@ -276,7 +287,26 @@ def _volumes(found: Found, step: Step) -> pd.DataFrame:
 
 
 def _volume_picture(found: Found, frame: pd.DataFrame) -> Any:
-    return break_even(frame, months=1, here=_requests(found), cost="Cost of a month")
+    return break_even(
+        frame, months=1, here=_requests(found), cost="Cost of a month", found=_even(found)
+    )
+
+
+def _even(found: Found) -> list[Crossing] | None:
+    """Return the break-even of the verdict: whole replicas cross a price again and again.
+
+    None where the fleet is dearer although the load is beyond it, as just after a step.
+    """
+    if not found.named:
+        return []
+    name, usd = next(iter(found.named.items()))
+    mtok = found.plan.break_even_mtok(usd)
+    if (usd * found.mtok < found.plan.usd_per_month) != (found.mtok < mtok):
+        return None
+    if not math.isfinite(mtok) or mtok > found.mtok * FARTHEST:
+        return []
+    volume = mtok / found.mtok * _requests(found)
+    return [Crossing(volume, usd * mtok, name, f"own {found.plan.gpu}")]
 
 
 def _idle(found: Found) -> str:

@@ -16,9 +16,11 @@ from costmodel.analysis import prices, validate
 from costmodel.analysis.budget import budget
 from costmodel.analysis.compare import Comparison, compare
 from costmodel.analysis.datasets import Dataset, summary
+from costmodel.analysis.savings import savings
 from costmodel.analysis.uncertainty import chance_of
 from costmodel.costs import TokenRule, plan_serving, shipped_book, today
 from costmodel.figures import style
+from costmodel.figures import usage as pictures
 from costmodel.figures.bill import waterfall
 from costmodel.figures.budget import burn
 from costmodel.figures.compare import cost_by_phase
@@ -34,6 +36,8 @@ from costmodel.tokens.corpus import Job, tally_part
 from costmodel.tokens.counting import DEFAULT
 from costmodel.tokens.reading import sniff
 from costmodel.ui.chart import Chart
+from costmodel.usage.pricing import price
+from costmodel.usage.reading import read
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -181,6 +185,11 @@ def _measured(example: Example) -> go.Figure:
     return predicted_against_measured(found.frame, found.measured, file="training.csv")
 
 
+def _log(example: Example) -> go.Figure:
+    ledger = read(str(example.folder / "data" / "usage_log.csv"))
+    return pictures.savings(savings(price(ledger, example.result.book)).as_dict())
+
+
 PICTURES: Mapping[str, Callable[[Example], go.Figure]] = {
     "01_which_approach": _approach,
     "02_fine_tune_commitment": _commitment,
@@ -190,4 +199,5 @@ PICTURES: Mapping[str, Callable[[Example], go.Figure]] = {
     "06_count_my_tokens": _tokens,
     "07_prices_and_providers": _prices,
     "08_check_the_numbers": _measured,
+    "10_usage_log": _log,
 }

@@ -73,7 +73,8 @@ SETTLED = """() => {
     const light = document.body.dataset.jpThemeLight === "true" ? "light" : "dark";
     const apps = [...document.querySelectorAll(".cm-app")];
     const charts = [...document.querySelectorAll(".cm-chart")];
-    return apps.every(app => ["ready", "error"].includes(app.dataset.state))
+    const busy = document.querySelector('.cm-controls[data-busy="yes"]') !== null;
+    return !busy && apps.every(app => ["ready", "error"].includes(app.dataset.state))
         && charts.filter(chart => chart.offsetParent !== null).every(chart =>
             chart.dataset.seq > 0 && chart.dataset.drawn === chart.dataset.seq
             && chart.dataset.theme === light);

@@ -14,6 +14,7 @@ pytest.importorskip("anywidget")
 import costmodel as cm
 from costmodel.ui import start_here
 from costmodel.ui.chart import Chart
+from costmodel.ui.start_here import PICTURES
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 EXAMPLE = NOTEBOOKS / "scenarios" / "support_bot.toml"
@@ -28,6 +29,11 @@ def test_every_notebook_has_a_card_with_its_title() -> None:
         said = unescape(card.children[0].value)
         assert f'href="{path.name}"' in said
         assert title in said
+
+
+def test_every_app_has_a_picture() -> None:
+    plain = {"00_start_here", "09_use_in_scripts"}
+    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {*PICTURES, *plain}
 
 
 def test_a_picture_says_its_finding_in_words() -> None:

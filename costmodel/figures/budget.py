@@ -9,42 +9,18 @@ from typing import TYPE_CHECKING, Any
 from costmodel.analysis.uncertainty import CHANGES_AT_RANDOM
 from costmodel.analysis.wording import brief, money, tally
 from costmodel.figures import style
-from costmodel.figures.style import Ink, Label, said
+from costmodel.figures.lanes import lanes_key, lanes_of, lanes_px, over_lanes
+from costmodel.figures.style import Label, said
 from costmodel.months import add_months
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-BURN_PX, LANE_PX = 300, 24
-MOST_LANES, MOST_DRIVERS = 6, 8
+BURN_PX = 300
+MOST_DRIVERS = 8
 BAR_PX = 40
 SMALL = 0.005
-# words in an event -> the lane it stands in
-LANES = {
-    "stops tuning": "Tuning closes",
-    "stops answering": "Model ends",
-    "retire": "Model ends",
-    "replaced": "Model ends",
-    "requirements change": "Requirements change",
-    "labels have aged": "Labels have aged",
-    "price": "Price changes",
-}
-LANE_INKS = {
-    "Tuning closes": style.PURPLE,
-    "Model ends": style.BLUE,
-    "Requirements change": style.GREEN,
-    "Labels have aged": style.ORANGE,
-    "Price changes": style.SKY,
-}
-OTHER = "Other"
-# how sure a date is -> symbol and words
-MARKS = {
-    "certain": ("diamond", "announced"),
-    "floor": ("triangle-right-open", "not sooner than this"),
-    "expected": ("circle-open", "most likely date of something that comes at a rate"),
-}
-KIND_WORDS = {"certain": "◆ announced", "floor": "▷ not sooner", "expected": "○ most likely"}
 
 
 def of_option(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -104,40 +80,15 @@ def burn(
         labels.append(Label(f"limit {brief(limit)}", limit / top, style.QUIET))
     style.end_labels(figure, labels, BURN_PX)
     lanes = lanes_of(events)
-    below = LANE_PX * len(lanes) + (34 if lanes else 0)
-    reading = f"Spent by the end of each month · line = median of {found['draws']:,} draws, "
-    reading += "band = P10 to P90"
-    kinds = [k for k in KIND_WORDS if any(e["kind"] == k for lane in lanes for e in lanes[lane])]
-    notes = [reading]
-    if lanes:
-        notes.append("Below, what happens when: " + ", ".join(KIND_WORDS[k] for k in kinds))
+    notes = [
+        f"Spent by the end of each month · line = median of {found['draws']:,} draws, "
+        "band = P10 to P90",
+        *lanes_key(lanes, "Below, what happens when"),
+    ]
+    below = lanes_px(lanes)
     style.dress(figure, _burn_finding(found, option), notes, plot_px=BURN_PX + below, right=98)
-    share = BURN_PX / (BURN_PX + below)
-    axis = {"type": "date", "range": [days[0].isoformat(), days[-1].isoformat()]}
-    figure.update_layout(
-        xaxis=axis | {"anchor": "y", "showticklabels": not lanes, "tickformat": "%b %Y"},
-        yaxis={
-            "domain": [1 - share, 1],
-            "range": [0, top],
-            "tickprefix": "$",
-            "automargin": True,
-            "nticks": 6,
-        },
-        hovermode="closest",
-    )
-    if lanes:
-        draw_lanes(figure, lanes, days)
-        figure.update_layout(
-            xaxis2=axis | {"anchor": "y2", "matches": "x", "tickformat": "%b %Y"},
-            yaxis2={
-                "domain": [0, LANE_PX * len(lanes) / (BURN_PX + below)],
-                "tickvals": list(range(len(lanes))),
-                "ticktext": list(lanes),
-                "range": [-0.6, len(lanes) - 0.4],
-                "automargin": True,
-                "fixedrange": True,
-            },
-        )
+    over_lanes(figure, lanes, days, BURN_PX)
+    figure.update_yaxes(range=[0, top], tickprefix="$", nticks=6, selector={"anchor": "x"})
     return figure
 
 
@@ -197,59 +148,6 @@ def _limit(figure: go.Figure, limit: float) -> None:
         y1=limit,
         line={"color": style.QUIET, "dash": "dash", "width": 1.5},
     )
-
-
-def lanes_of(events: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """Sort events into lanes, the rare and certain ones on top (last)."""
-    lanes: dict[str, list[Mapping[str, Any]]] = {}
-    for event in events:
-        words = (lane for part, lane in LANES.items() if part in event["what"])
-        lanes.setdefault(next(words, OTHER), []).append(event)
-    order = sorted(lanes, key=lambda lane: (any(e["kind"] == "certain" for e in lanes[lane]), lane))
-    return {lane: lanes[lane] for lane in order[-MOST_LANES:]}
-
-
-def draw_lanes(
-    figure: go.Figure, lanes: Mapping[str, Sequence[Mapping[str, Any]]], days: Sequence[date]
-) -> None:
-    """Draw what happens when on a second pair of axes, and a line up from what is announced.
-
-    Args:
-        figure: Where to draw.
-        lanes: What `lanes_of` returns.
-        days: First day of each month, and the end.
-    """
-    for at, (lane, events) in enumerate(lanes.items()):
-        ink: Ink = LANE_INKS.get(lane, style.GREY)
-        figure.add_scatter(
-            x=[str(event["day"]) for event in events],
-            y=[at] * len(events),
-            xaxis="x2",
-            yaxis="y2",
-            mode="markers",
-            marker={
-                "symbol": [MARKS[event["kind"]][0] for event in events],
-                "size": 11,
-                "color": ink.line,
-                "line": {"width": 2, "color": ink.line},
-            },
-            customdata=[
-                f"<b>{event['day']}</b><br>{said(event['what'])}<br><i>{MARKS[event['kind']][1]}</i>"
-                for event in events
-            ],
-            hovertemplate="%{customdata}<extra></extra>",
-        )
-        for event in events:
-            if event["kind"] == "certain" and days[0] <= date.fromisoformat(event["day"]):
-                figure.add_shape(
-                    type="line",
-                    x0=str(event["day"]),
-                    x1=str(event["day"]),
-                    y0=0,
-                    y1=1,
-                    yref="y domain",
-                    line={"color": ink.line, "dash": "dot", "width": 1.5},
-                )
 
 
 def _burn_finding(found: Mapping[str, Any], option: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.analysis.wording import whole
 from costmodel.figures import style
-from costmodel.figures.budget import KIND_WORDS, LANE_PX, draw_lanes, lanes_of
+from costmodel.figures.lanes import lanes_key, lanes_of, lanes_px, over_lanes
 from costmodel.months import add_months
 
 if TYPE_CHECKING:
@@ -65,44 +65,17 @@ def due(
     if len(frame):
         top = float(frame.groupby("month")["cost_usd"].sum().max())
     lanes = lanes_of([_event(entry) for entry in entries if entry.sort == "event"])
-    below = LANE_PX * len(lanes) + (34 if lanes else 0)
-    kinds = [k for k in KIND_WORDS if any(e["kind"] == k for lane in lanes for e in lanes[lane])]
     total = whole(float(frame["cost_usd"].sum()))
     notes = [
         f"{style.said(name)}, {total} over {months} months, US dollars of each month: "
-        f"{style.phase_key(phases)}"
+        f"{style.phase_key(phases)}",
+        *lanes_key(lanes, "Below, what falls due when"),
     ]
-    if lanes:
-        notes.append("Below, what falls due when: " + ", ".join(KIND_WORDS[k] for k in kinds))
-    style.dress(figure, finding, notes, plot_px=MONTH_PX + below)
-    share = MONTH_PX / (MONTH_PX + below)
-    axis: dict[str, Any] = {"type": "date", "range": [days[0].isoformat(), days[-1].isoformat()]}
-    figure.update_layout(
-        barmode="stack",
-        bargap=0.15,
-        xaxis=axis | {"anchor": "y", "showticklabels": not lanes, "tickformat": "%b %Y"},
-        yaxis={
-            "domain": [1 - share, 1],
-            "range": [0, top * 1.06 or 1.0],
-            "tickprefix": "$",
-            "automargin": True,
-            "nticks": 4,
-        },
-        hovermode="closest",
-    )
-    if lanes:
-        draw_lanes(figure, lanes, days)
-        figure.update_layout(
-            xaxis2=axis | {"anchor": "y2", "matches": "x", "tickformat": "%b %Y"},
-            yaxis2={
-                "domain": [0, LANE_PX * len(lanes) / (MONTH_PX + below)],
-                "tickvals": list(range(len(lanes))),
-                "ticktext": list(lanes),
-                "range": [-0.6, len(lanes) - 0.4],
-                "automargin": True,
-                "fixedrange": True,
-            },
-        )
+    style.dress(figure, finding, notes, plot_px=MONTH_PX + lanes_px(lanes))
+    over_lanes(figure, lanes, days, MONTH_PX)
+    figure.update_layout(barmode="stack", bargap=0.15)
+    height = top * 1.06 or 1.0
+    figure.update_yaxes(range=[0, height], tickprefix="$", nticks=4, selector={"anchor": "x"})
     return figure
 
 

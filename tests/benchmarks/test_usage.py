@@ -129,7 +129,7 @@ def test_a_log_is_priced_150_times_as_fast_as_by_genai_prices(
     assert theirs >= 150 * mine
 
 
-def test_a_log_takes_at_most_twice_a_gather_written_by_hand(
+def test_a_log_takes_at_most_half_again_a_gather_written_by_hand(
     benchmark: Any, log: pd.DataFrame, book: cm.PriceBook, say: Callable[[str], None]
 ) -> None:
     gather = Gather(book)
@@ -138,7 +138,7 @@ def test_a_log_takes_at_most_twice_a_gather_written_by_hand(
     mine, theirs = medians(25, lambda: ours(log, book), lambda: float(gather(same).sum()))
     benchmark.pedantic(ours, args=(log, book), rounds=5, warmup_rounds=1)
     say(f"ledger / gather by hand = {mine / theirs:.2f}  ({mine * 1e3:.1f} ms)")
-    assert mine <= 2 * theirs
+    assert mine <= 1.5 * theirs
 
 
 def test_ten_million_rows_of_parquet_stream_in_600_mib(
@@ -186,4 +186,4 @@ def test_ten_million_rows_of_parquet_stream_in_600_mib(
     say(f"{MANY / best / 1e6:.1f} M rows/s of processor time, {peak:.0f} MiB")
     assert len({x["pico"] for x in found}) == 1
     assert peak < 600
-    assert best < MANY / 4e6
+    assert best < MANY / 6e6

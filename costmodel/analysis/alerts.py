@@ -102,7 +102,9 @@ def _data(found: Actuals) -> Iterator[Alert]:
         )
         shown = ", ".join([*names][:SHOWN]) + (" and others" if len(names) > SHOWN else "")
         missing = unpriced.loc[unpriced["billed_pico"] == 0]
-        word = "is missing from the actual cost" if len(missing) else "counts at what was billed"
+        # a bill of the provider holds it, though it does not say so
+        missing = missing.loc[~missing["provider"].isin(list(found.spent.unexplained))]
+        word = "is missing from the actual cost" if len(missing) else "is in what was billed"
         text = f"{shown} has no price: {tokens:,} tokens, whose cost {word}"
         yield Alert("act" if len(missing) else "note", "unpriced", text)
     whole_usd = dollars(int(sum(found.spent.by_month)))

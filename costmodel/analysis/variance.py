@@ -55,9 +55,9 @@ def split(
         mix      = (qa - qb Va / Vb) pb
         price    = qa (pa - pb)
 
-    A line that the budget does not have has the list price of its day for pb; a month in which a
-    group has no budget is all quantity. Each part is rounded to 10^-12 US$, and mix takes what
-    rounding leaves: the three add up exactly.
+    A line that the budget does not have has the list price of its day for pb, or else what it
+    cost; a month in which a group has no budget is all quantity. Each part is rounded to 10^-12
+    US$, and mix takes what rounding leaves: the three add up exactly.
 
     Args:
         planned_amount: Amounts of the budget. [unit of the meter], shape (L, T)
@@ -73,13 +73,13 @@ def split(
         np.add.at(volume, group, amounts)
     before, after = (volume[group] for volume in volumes)
     unit = _over(planned, planned_amount)
-    for money in (listed, actual):
-        other = _over(money, amount)
-        unit = np.where(np.isnan(unit), other, unit)
-    unit = np.nan_to_num(unit)
-    at_plan = whole(amount * unit)
+    # what has no list price either is no matter of price
+    list_unit = np.where(listed == 0, np.nan, _over(listed, amount))
+    unit = np.where(np.isnan(unit), list_unit, unit)
+    at_plan = np.where(np.isnan(unit), actual, whole(amount * np.nan_to_num(unit)))
     ratio = after / np.where(before > 0, before, 1.0)
-    more = np.where(before > 0, np.asarray(planned, float) * (ratio - 1.0), amount * unit)
+    by_volume = np.asarray(planned, float) * (ratio - 1.0)
+    more = np.where(before > 0, by_volume, np.asarray(at_plan, float))
     quantity = whole(more)
     price = actual - at_plan
     return Split(quantity, actual - planned - quantity - price, price)

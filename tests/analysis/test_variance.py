@@ -75,6 +75,20 @@ def test_a_discount_is_price() -> None:
     assert fresh.price.tolist() == dollars([-2.0]).tolist()
 
 
+def test_a_new_line_without_a_list_price_is_mix_at_what_it_cost() -> None:
+    found = split(
+        np.array([[100.0], [0.0], [0.0]]),
+        dollars([200.0], [0.0], [0.0]),
+        np.array([[90.0], [10.0], [0.0]]),
+        dollars([180.0], [77.0], [3.0]),
+        dollars([180.0], [0.0], [0.0]),
+        one_group(3),
+    )
+    assert not found.price.any()
+    assert not found.quantity.any()
+    assert found.mix.tolist() == dollars([-20.0], [77.0], [3.0]).tolist()
+
+
 def test_nothing_used_is_all_quantity() -> None:
     planned = np.array([[100.0], [50.0]])
     none = dollars([0.0], [0.0])

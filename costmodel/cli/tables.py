@@ -72,7 +72,7 @@ def pricing_check(
     """Read every table, refuse what is wrong with it, and warn of what is probably not meant."""
     from costmodel import costs
     from costmodel.prices import lints
-    from costmodel.prices.book import PriceBook, default_layers, shipped_dir
+    from costmodel.prices.book import default_layers, shipped_dir
     from costmodel.prices.rows import problems
 
     folders = [folder] if folder is not None else [shipped_dir(), *default_layers()]
@@ -81,7 +81,6 @@ def pricing_check(
     warnings: list[lints.Finding] = []
     if not found:
         try:
-            PriceBook.read(*below, *folders, shipped=False)
             warnings = lints.lint(folders, costs.today() if on is None else on, below=below)
             found = [str(one) for one in warnings if one.rule == lints.RUNS]
             warnings = [one for one in warnings if one.rule != lints.RUNS]

@@ -19,7 +19,7 @@ from typing import Any
 from costmodel.errors import nearest
 from costmodel.prices.catalog import Catalog
 from costmodel.prices.meters import METERS, RETRIEVAL_UNITS, TOKEN_COLUMNS, TRAINING_UNITS
-from costmodel.prices.rows import catalog_of, read_layer
+from costmodel.prices.rows import assemble, catalog_of, read_layer
 from costmodel.prices.tables import TABLES, Record
 from costmodel.prices.writing import FORMULA
 
@@ -141,9 +141,10 @@ def lint(folders: Sequence[Path], on: date, *, below: Sequence[Path] = ()) -> li
         below: Folders under them, whose rows are known and not judged.
 
     Raises:
-        PriceError: If the tables cannot be read.
+        PriceError: If the tables cannot be read, or do not make a price book together.
     """
     known = _known([*below, *folders], on)
+    assemble(known.tables)
     judged = {str(folder) for folder in folders}
     found = {
         (row["file"], row["line"], rule): Finding(rule, row["file"], row["line"], text)

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from costmodel.errors import DataError, PriceError, ScenarioError, nearest
+from costmodel.analysis.repricing import Calls, Ints, Mask, calls_of
+from costmodel.errors import PriceError, ScenarioError, nearest
 from costmodel.months import Array
-from costmodel.prices.book import PriceBook
 from costmodel.prices.catalog import VENDORS, Model
 from costmodel.prices.rows import Key
 from costmodel.usage.ledger import TOKENS
-from costmodel.usage.pricing import (
-    Priced,
-    dollars,
-    price_columns,
-    token_amounts,
-    token_pico,
-    total,
-)
-
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
+from costmodel.usage.pricing import Priced, dollars, total
 
 MODES = ("batch", "flex", "standard")
 NEW = timedelta(days=365)  # age up to which models are proposed
@@ -37,68 +26,6 @@ OTHERS = 3  # models of other makers that are proposed
 MAIN = 0.05  # share of the money from which on a provider counts as one's own
 WRITES = 0.1  # cache writes for each read that is new, where writes are billed
 EQUAL = "All of this supposes answers of equal quality, which only a test of your own can show."
-
-
-@dataclass(frozen=True, eq=False)
-class Calls:
-    """Rows of a log that can be priced otherwise.
-
-    Attributes:
-        columns: As the book selects prices by: provider, model, mode, region, on, input_tokens.
-        tokens: Columns of the ledger that count tokens. [token], shape (n,)
-        requests: Requests of each row, nan where not known. [1], shape (n,)
-        pico: What rows cost at list prices. [10^-12 US$], shape (n,)
-        row: Their price rows. shape (n,)
-        book: The prices.
-    """
-
-    columns: Mapping[str, Any] = field(repr=False)
-    tokens: Mapping[str, Ints] = field(repr=False)
-    requests: Array = field(repr=False)
-    pico: Ints = field(repr=False)
-    row: Ints = field(repr=False)
-    book: PriceBook = field(repr=False)
-
-    @property
-    def count(self) -> int:
-        """Rows."""
-        return self.pico.size
-
-    def cost(self, tokens: Mapping[str, Any] | None = None, **columns: Any) -> tuple[Ints, Mask]:
-        """Return what rows would cost otherwise, and which of them have a price.
-
-        Args:
-            tokens: Columns of tokens in place of those of the log. [token], shape (n,)
-            columns: Columns in place of those of the log.
-        """
-        rows = self.row
-        if columns:
-            rows = self.book.rows_for({**self.columns, **columns}, self.count, strict=False)
-        unit = token_pico(self.book, rows)
-        cost, known = np.zeros(self.count, np.int64), rows >= 0
-        for meter, amount in token_amounts(tokens or self.tokens).items():
-            pico, priced = unit[meter]
-            cost += amount * pico
-            known &= priced | (amount == 0)
-        return np.where(known, cost, 0), known
-
-    def models(self) -> dict[tuple[str, str], Mask]:
-        """Return the rows of each model, by provider and name in the tables."""
-        found: dict[tuple[str, str], list[int]] = {}
-        for k in np.unique(self.row).tolist():
-            key = self.book.rows[k].key
-            found.setdefault((key.provider, key.sku), []).append(k)
-        return {pair: np.isin(self.row, rows) for pair, rows in found.items()}
-
-    def sample(self, most: int) -> Calls:
-        """Return some of the rows, evenly spread over the log."""
-        at = np.linspace(0, self.count - 1, min(most, self.count)).astype(np.int64)
-        columns = {
-            name: values.iloc[at] if hasattr(values, "iloc") else values[at]
-            for name, values in self.columns.items()
-        }
-        tokens = {name: values[at] for name, values in self.tokens.items()}
-        return Calls(columns, tokens, self.requests[at], self.pico[at], self.row[at], self.book)
 
 
 @dataclass(frozen=True)
@@ -161,31 +88,6 @@ class Savings:
             "refused": dict(self.refused),
             "notes": list(self.notes),
         }
-
-
-def calls_of(priced: Priced) -> Calls:
-    """Return the rows of a ledger that have a list price.
-
-    Raises:
-        DataError: If there is none.
-    """
-    frame = priced.frame
-    mine = np.asarray(frame["meter"] == "tokens") & (frame["price_row"].to_numpy() >= 0)
-    mine &= np.asarray(frame["kind"] == "usage")
-    if not mine.any():
-        why = priced.unpriced["why"]
-        said = f": {why.iloc[0]}" if len(why) else ""
-        message = f"the usage has no row of tokens with a list price{said}"
-        raise DataError(message)
-    part = frame.loc[mine]
-    return Calls(
-        columns=price_columns(part),
-        tokens={name: part[name].to_numpy() for name in TOKENS},
-        requests=part["requests"].to_numpy(),
-        pico=part["list_pico"].to_numpy(),
-        row=part["price_row"].to_numpy(),
-        book=priced.book,
-    )
 
 
 def savings(

@@ -14,7 +14,8 @@ import numpy as np
 
 from costmodel.analysis.actuals import Actuals, actuals
 from costmodel.analysis.drafting import drafted, scenario_text
-from costmodel.analysis.savings import EQUAL, Calls, Savings, calls_of, otherwise, savings
+from costmodel.analysis.repricing import Calls, calls_of
+from costmodel.analysis.savings import EQUAL, Savings, otherwise, savings
 from costmodel.analysis.spending import allocation
 from costmodel.analysis.uncertainty import Chance, chance_of
 from costmodel.analysis.wording import money, whole

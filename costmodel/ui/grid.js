@@ -50,7 +50,7 @@ function render({ model, el }) {
     said.setAttribute("role", "status");
     const buttons = made(
       "div",
-      { className: "cm-downloads" },
+      { className: "cm-buttons" },
       button(model.get("save"), "save", idle),
       button("Undo the changes", "undo", idle),
     );

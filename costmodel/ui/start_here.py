@@ -36,6 +36,7 @@ from costmodel.tokens.corpus import Job, tally_part
 from costmodel.tokens.counting import DEFAULT
 from costmodel.tokens.reading import sniff
 from costmodel.ui.chart import Chart
+from costmodel.ui.scenario_app import DRAWS
 from costmodel.usage.pricing import price
 from costmodel.usage.reading import read
 
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 CSS = Path(__file__).with_suffix(".css")
-DRAWS = 500
 MODEL, GPU = "Llama-3.1-8B", "H100-SXM"  # of the pictures about own GPUs
 PRICED = ("google", "gemini-3.8-flash")  # whose price moves
 

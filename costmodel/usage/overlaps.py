@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from costmodel.usage.reading import Part
 
 Hashes = npt.NDArray[np.uint64]
+Bools = npt.NDArray[np.bool_]
+OWN = "costmodel"  # may hold requests and sums side by side
 MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -42,7 +44,7 @@ def duplicates(
     skips: list[Any] = [None] * len(files)
     notes: list[str] = []
     days = [set(part.frame["day"].unique()) for part in parts]
-    prints: dict[int, tuple[Hashes, Hashes]] = {}
+    prints: dict[int, tuple[Hashes, Hashes, Bools]] = {}
     for k, part in enumerate(parts):
         if part.sums and not add:
             _alike(k, parts, days)
@@ -83,7 +85,7 @@ def _alike(k: int, parts: Sequence[Part], days: Sequence[set[Any]]) -> None:
     mine = parts[k]
     for other, theirs in zip(parts[:k], days[:k], strict=True):
         both = theirs & days[k]
-        if not both or _family(other) != _family(mine):
+        if not both or _family(other) != _family(mine) or mine.export.layout == OWN:
             continue
         hourly = [bool((x.frame["minute"].to_numpy() >= 0).any()) for x in (mine, other)]
         if other.export.layout == mine.export.layout and hourly[0] == hourly[1]:
@@ -126,13 +128,13 @@ def _refuse(
     part: Part,
     parts: Sequence[Part],
     shared: Sequence[int],
-    prints: dict[int, tuple[Hashes, Hashes]],
+    prints: dict[int, tuple[Hashes, Hashes, Bools]],
     k: int,
     gone: Any,
 ) -> None:
     key = prints[k][0]
     for j in shared:
-        clash = ~gone & np.isin(key, prints[j][0])
+        clash = ~gone & ~prints[k][2] & np.isin(key, prints[j][0])
         if clash.any():
             mine = int(np.flatnonzero(clash)[0])
             theirs = int(np.flatnonzero(prints[j][0] == key[mine])[0])
@@ -144,13 +146,14 @@ def _refuse(
             raise DataError(message)
 
 
-def _prints(path: str) -> tuple[Hashes, Hashes]:
-    """Return what each record is about, and all that it says, as numbers."""
+def _prints(path: str) -> tuple[Hashes, Hashes, Bools]:
+    """Return what each record is about, all that it says, and whether it is one request."""
     from costmodel.usage import reading
 
     source, layout, _ = reading.opened(path)
     keys: list[Hashes] = []
     wholes: list[Hashes] = []
+    singles: list[Bools] = []
     for batch in records.batches(source, layout, records.Progress()):
         count = len(batch.frame)
         key, whole = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
@@ -163,10 +166,12 @@ def _prints(path: str) -> tuple[Hashes, Hashes]:
             whole = key
             for name in reading.SAID:
                 whole = _mixed(whole, columns.get(name, 0))
+            singles.append(np.broadcast_to(np.asarray(columns.get("single", False)), (count,)))
         keys.append(key)
         wholes.append(whole)
     none = np.zeros(0, np.uint64)
-    return np.concatenate([none, *keys]), np.concatenate([none, *wholes])
+    single = np.concatenate([np.zeros(0, bool), *singles])
+    return np.concatenate([none, *keys]), np.concatenate([none, *wholes]), single
 
 
 def _mixed(found: Hashes, values: Any) -> Hashes:

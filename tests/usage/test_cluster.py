@@ -119,3 +119,16 @@ def test_rotated_logs_of_one_day_are_no_duplicates(tmp_path: Path) -> None:
     more = read(tmp_path / "a.csv", tmp_path / "b.csv", tmp_path / "c.csv")
     assert len(more.frame) == 5
     assert "2 of 3 records of c.csv stand in a.csv and b.csv, too" in more.notes[0]
+
+
+def test_two_requests_of_one_second_are_two(tmp_path: Path) -> None:
+    header = "date,provider,model,input_tokens,output_tokens"
+    for name, size in (("a", 1000), ("b", 2000)):
+        line = f"2026-10-01T10:00:00Z,openai,gpt-5-mini,{size},10"
+        (tmp_path / f"{name}.csv").write_text(f"{header}\n{line}\n")
+    assert read(tmp_path).frame["input_tokens"].sum() == 3000
+    # sums of the day are no requests: two that differ contradict each other
+    for path in tmp_path.glob("*.csv"):
+        path.write_text(path.read_text().replace("T10:00:00Z", ""))
+    with pytest.raises(DataError, match="are about the same day and thing and differ"):
+        read(tmp_path)

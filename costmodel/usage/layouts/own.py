@@ -45,6 +45,8 @@ def rows(batch: pd.DataFrame) -> Columns:
     day, minute = cells.moments(batch["date"], "date")
     made: Columns = {"day": day, "minute": minute} | taken(batch, **{name: name for name in WORDS})
     made["scope"] = [batch[name] for name in ("request_id",) if name in batch]
+    # with a time of day a row is a request, not a sum that another export may contradict
+    made["single"] = minute >= 0
     if "request_id" not in batch and (minute >= 0).any():
         made["scope"] = [batch["date"]]
     if "tags" in batch:

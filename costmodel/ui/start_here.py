@@ -28,8 +28,8 @@ from costmodel.figures.market import price_history, rents
 from costmodel.figures.serving import cost_against_utilisation
 from costmodel.figures.tokens import token_histogram
 from costmodel.figures.validation import predicted_against_measured
-from costmodel.prices.book import default_layers, shipped_dir
-from costmodel.prices.lints import FRESH_DAYS, FRESH_RENT_DAYS, stale
+from costmodel.prices.book import shipped_dir
+from costmodel.prices.lints import FRESH_DAYS, stale
 from costmodel.prices.specs import Specs
 from costmodel.scenario import Scenario
 from costmodel.tokens.corpus import Job, tally_part
@@ -118,17 +118,19 @@ def _title(path: Path) -> tuple[str, str]:
 
 def _ages(example: Example) -> str:
     """Say how old the prices are."""
-    days = example.result.prices_on
-    old = stale([shipped_dir(), *default_layers()], example.on)
+    days, book = example.result.prices_on, example.result.book
+    rows = {(row.file, row.line) for row in book.at(example.on).rows}
+    files = {file for file, _ in rows}
+    unseen = stale([Path(folder) for folder in book.folders], example.on)
+    old = [row for row in unseen if row["days"] > FRESH_DAYS and row["file"] in files]
     text = (
         f"The price rows behind this example were seen at their sources between "
         f"{days['verified_from']} and {days['verified_to']}."
     )
     if old:
         text += (
-            f" In all tables, {len(old)} rows in force have not been seen for {FRESH_DAYS} days "
-            f"(rents: {FRESH_RENT_DAYS}), the oldest since {old[0]['verified_on']}; "
-            "<code>costmodel pricing check</code> lists them."
+            f" {len(old):,} of {len(rows):,} price rows in force were not seen at their source for "
+            f"{FRESH_DAYS} days, the oldest since {old[0]['verified_on']}: notebook 07 lists them."
         )
     return text
 

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("anywidget")
 
 import costmodel as cm
-from costmodel.ui import start_here
+from costmodel.ui import prices_and_providers, start_here
 from costmodel.ui.chart import Chart
 from costmodel.ui.start_here import PICTURES
 
@@ -46,10 +46,14 @@ def test_a_picture_says_its_finding_in_words() -> None:
     assert chart.finding in unescape(card.children[0].value)
 
 
-def test_the_banner_tells_the_age_of_the_prices() -> None:
+def test_the_banner_tells_the_age_of_the_prices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(NOTEBOOKS)
     banner = start_here(NOTEBOOKS).children[0].value
     days = cm.compare(cm.Scenario.read(EXAMPLE)).prices_on
     assert f"between {days['verified_from']} and {days['verified_to']}" in banner
+    # the count of notebook 07
+    (said,) = [text for text in prices_and_providers().status.warnings if "90 days" in text]
+    assert said.partition(" price rows")[0] in banner
 
 
 def test_a_folder_without_the_example_is_refused_in_one_line(tmp_path: Path) -> None:

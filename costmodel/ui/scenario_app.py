@@ -172,8 +172,11 @@ class Found:
         rest = sorted(self.result.bills, key=lambda n: float(np.mean(self.result.bills[n].total)))
         names = [name for name in dict.fromkeys([*ranked, *rest]) if self.shows(name)]
         if not names:
-            reasons = "; ".join(f"{r.name}: {r.reason}" for r in self.result.results if r.reason)
-            raise ScenarioError(f"no option to look at. {reasons}")  # noqa: TRY003, EM102
+            mine = [r for r in self.result.results if self.shows(r.name)]
+            reasons = "; ".join(f"{r.name}: {r.reason}" for r in mine)
+            why = reasons or "it has none of the kind this page is about; choose another file"
+            message = f"no option of {self.scenario.name!r} can be looked at: {why}"
+            raise ScenarioError(message)
         return tuple(names)
 
     def shows(self, name: str) -> bool:

@@ -127,6 +127,17 @@ def test_only_tuned_options_can_be_looked_at(commitment: ScenarioApp) -> None:
     assert not commitment.error
 
 
+def test_a_scenario_without_a_fine_tune_is_one_sentence_and_nothing_is_lost(
+    commitment: ScenarioApp,
+) -> None:
+    before = commitment.verdict
+    commitment.control("file").value = "clinical_coding.toml"
+    assert "none of the kind this page is about" in commitment.error
+    assert commitment.verdict == before
+    commitment.control("file").value = "support_bot.toml"
+    assert not commitment.error
+
+
 def test_what_to_ask_for_is_what_the_command_line_says(forecast: ScenarioApp) -> None:
     shown = walked(forecast)
     scenario = forecast.scenario

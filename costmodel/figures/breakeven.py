@@ -397,6 +397,7 @@ def phase_map(
     y_words: str = "requirement changes per year",
     months: int,
     here: tuple[float, float] | None = None,
+    now: tuple[str, float] | None = None,
     looks: Mapping[Hashable, tuple[Ink, str]] | None = None,
 ) -> go.Figure:
     """Draw which option is cheapest where, paler where the lead is small.
@@ -408,6 +409,7 @@ def phase_map(
         y_words: What y counts.
         months: Length of the horizon. [month]
         here: Place of the scenario.
+        now: Cheapest option there and its lead; None = as at the nearest place of the grid. [1]
         looks: Option -> ink and dash; None = in the order of the frame.
     """
     import plotly.graph_objects as go
@@ -453,7 +455,7 @@ def phase_map(
         f"Cheapest option over {months} months · paler = lead over the next one under {CLOSE:.0%}"
     )
     note += ", so quality or risk should decide"
-    style.dress(figure, _map_finding(names, (x, y, codes, leads), here), [note],
+    style.dress(figure, _map_finding(names, (x, y, codes, leads), here, now), [note],
                 plot_px=MAP_PX, bottom=58)  # fmt: skip
     return figure.update_layout(
         xaxis={
@@ -567,6 +569,7 @@ def _map_finding(
     names: list[Hashable],
     grid: tuple[Floats, Floats, npt.NDArray[np.uint8], Floats],
     here: tuple[float, float] | None,
+    now: tuple[str, float] | None,
 ) -> str:
     x, y, cells, leads = grid
     if here is None:
@@ -575,7 +578,7 @@ def _map_finding(
         return f"{names[largest]} is cheapest in {share:.0%} of the cases shown"
     j = int(np.abs(_Scale.of(y).share(y) - _Scale.of(y).share(here[1])).argmin())
     k = int(np.abs(_Scale.of(x).share(x) - _Scale.of(x).share(here[0])).argmin())
-    name, lead = names[cells[j, k]], leads[j, k]
+    name, lead = (names[cells[j, k]], leads[j, k]) if now is None else now
     if lead < CLOSE:
         return f"{name} is cheapest where you are, but its lead is only {lead:.0%}"
     return f"{name} is cheapest where you are; the next one costs {lead:.0%} more"

@@ -116,9 +116,9 @@ def _aside(found: Found) -> str:
     said = [f"Not to be had over the whole time: {r.name} ({r.reason})." for r in out]
     best = found.result.ranked[0] if found.result.ranked else None
     if best is not None and best.name != found.option and best.bill is not None:
-        said.insert(
-            0, f"Cheapest of all options: {best.name}, {whole(float(np.mean(best.bill.total)))}."
-        )
+        what = " per successful outcome" if found.result.rated else ""
+        total = whole(float(np.mean(best.bill.total)))
+        said.insert(0, f"Cheapest of all options{what}: {best.name}, its bill {total}.")
     return " ".join(said)
 
 

@@ -125,5 +125,16 @@ def _map(found: Found, regions: PhaseMap) -> Any:
         pictures.cells(regions),
         months=scenario.months,
         here=None if x is None or y is None else (x, y),
+        now=_lead(found),
         looks=found.looks,
     )
+
+
+def _lead(found: Found) -> tuple[str, float] | None:
+    """Return the cheapest option of the verdict, and what the next one costs more. [1]"""
+    unit = "usd_per_success" if found.result.rated else "total_usd"
+    costs = found.frame.dropna(subset="rank").sort_values("rank")
+    if len(costs) < 2:  # noqa: PLR2004
+        return None
+    first, second = costs[unit].iloc[:2]
+    return str(costs["name"].iloc[0]), float(second / first - 1)

@@ -108,6 +108,14 @@ def test_phase_map_names_its_regions_and_where_you_are(
     assert figure.data[0].z.dtype == np.uint8
 
 
+def test_the_title_of_a_map_is_about_the_very_place_not_the_nearest_of_the_grid() -> None:
+    frame = pd.DataFrame({"x": [1e3, 1e3, 1e5, 1e5], "y": [1, 2, 1, 2], "best": ["A"] * 4})
+    frame["lead"] = 0.3
+    figure = phase_map(frame, months=24, here=(1e4, 1), now=("B", 0.08))
+    said = figure.layout.title.text.replace("<br>", " ")
+    assert said == "B is cheapest where you are, but its lead is only 8%"
+
+
 def test_the_crossings_of_the_analysis_are_those_of_the_picture(
     support_bot: Any, shipped: cm.PriceBook, sound: Callable[..., str]
 ) -> None:

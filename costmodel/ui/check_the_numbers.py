@@ -470,7 +470,7 @@ def _claims(found: Checked) -> str:
         ]
         for r in records
     ]
-    columns = {"Verdict": "words", "What is said": "words", "What the tables say": "words"}
+    columns = {"Verdict": "words day", "What is said": "words", "What the tables say": "words"}
     columns |= {"Source": "words long"}
     wrong = sum(r["verdict"] in ("wrong", "stale") for r in records)
     caption = f"{wrong} of {len(records)} figures that circulate are wrong or out of date"

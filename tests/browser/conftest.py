@@ -428,7 +428,9 @@ def notebook(request: pytest.FixtureRequest, browser: Browser, lab: Lab) -> Iter
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Ask about apps where there is one, and about scenarios where the app saves one."""
-    asked = [item for item in items if isinstance(item, pytest.Function)]
+    # pytest hands over the tests of all folders
+    here = Path(__file__).parent
+    asked = [i for i in items if isinstance(i, pytest.Function) and here in i.path.parents]
     for fixture, names in (("app", APPS), ("scenario_app", SCENARIO_APPS)):
         gone = [
             item

@@ -317,13 +317,13 @@ class Notebook:
     def downloads(self) -> list[str]:
         """The files that the last tab offers."""
         self.open_tab(self.tabs()[-1])
-        return self.page.locator(".cm-downloads :is(a, button)").all_inner_texts()
+        return self.page.locator(".cm-downloads:visible :is(a, button)").all_inner_texts()
 
     def download(self, title: str) -> Path:
         """Take a file away from the last tab, and put it where scenarios lie."""
         self.open_tab(self.tabs()[-1])
         with self.page.expect_download() as waiting:
-            self.page.locator(".cm-downloads").get_by_text(title, exact=True).click()
+            self.page.locator(".cm-downloads:visible").get_by_text(title, exact=True).click()
         path = self.lab.folder / "scenarios" / f"saved_{waiting.value.suggested_filename}"
         waiting.value.save_as(path)
         return path
@@ -338,9 +338,11 @@ class Notebook:
             found += self.page.evaluate(script)
         return found
 
-    def violations(self) -> list[str]:
-        """Return what axe finds in our part of the page."""
-        found = Axe().run(self.page, OURS, {"resultTypes": ["violations"]}).response["violations"]
+    def violations(self, *rules: str) -> list[str]:
+        """Return what axe finds in our part of the page, by some rules or by all."""
+        options: dict[str, object] = {"resultTypes": ["violations"]}
+        options |= {"runOnly": list(rules)} if rules else {}
+        found = Axe().run(self.page, OURS, options).response["violations"]
         return [
             f"{rule['id']}: {', '.join(str(node['target'][0]) for node in rule['nodes'][:5])}"
             for rule in found
@@ -350,8 +352,8 @@ class Notebook:
         """Keep what the page shows, as high as it is, in the folder that git ignores."""
         size = self.page.viewport_size
         high = self.page.evaluate(HIGH)
-        if size is not None and high > size["height"]:
-            self.page.set_viewport_size({"width": size["width"], "height": high})
+        if size is not None and size["height"] != max(HEIGHT, high):
+            self.page.set_viewport_size({"width": size["width"], "height": max(HEIGHT, high)})
             self.settled()
         self.page.screenshot(path=PICTURES / Path(self.name).stem / f"{name}.png")
 
@@ -389,7 +391,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         reader.start()
         yield Lab(found[1], found[2], home / "work", environment)
         server.terminate()
-        reader.join()
+        try:
+            server.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+        # a kernel that was just starting may outlive the server for a moment
+        reader.join(timeout=20)
 
 
 @pytest.fixture(scope="session")

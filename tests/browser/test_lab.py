@@ -17,3 +17,5 @@ def test_it_opens_the_first_notebook(lab: Lab, browser: Browser) -> None:
         assert page.locator(".lm-DockPanel-tabBar .lm-TabBar-tabLabel").all_inner_texts() == [
             "00_start_here.ipynb"
         ]
+        session = "window.jupyterapp.shell.currentWidget.sessionContext"
+        page.evaluate(f"async () => {{ await {session}.ready; await {session}.shutdown(); }}")

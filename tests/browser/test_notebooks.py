@@ -43,7 +43,9 @@ def test_every_tab_is_drawn_fits_and_can_be_read_by_all(
         notebook.open_tab(name)
         wrong += [f"{name}: {what}" for what in notebook.misfits()]
         if width == 1440:
-            wrong += [f"{name}: {what}" for what in notebook.violations()]
+            # only colours are others in the dark
+            rules = ("color-contrast",) if theme == "dark" else ()
+            wrong += [f"{name}: {what}" for what in notebook.violations(*rules)]
         if width > 800:
             notebook.picture(f"{theme}_{width}_{name}")
     notebook.dress("light", 1440)

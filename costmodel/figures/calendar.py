@@ -68,7 +68,7 @@ def due(
     total = whole(float(frame["cost_usd"].sum()))
     notes = [
         f"{style.said(name)}, {total} over {months} months, US dollars of each month: "
-        f"{style.phase_key(phases)}",
+        f"{style.phase_key(phases)} · what comes at a rate is spread over the months",
         *lanes_key(lanes, "Below, what falls due when"),
     ]
     style.dress(figure, finding, notes, plot_px=MONTH_PX + lanes_px(lanes))

@@ -197,9 +197,10 @@ def _fleet(plan: ServingPlan) -> str:
 
 def _verdict(found: Found) -> str:
     plan = found.plan
-    own = f"{plan.model} on {_fleet(plan)} costs {whole(plan.usd_per_month)} a month"
+    own = f"{plan.model} on {_fleet(plan)} costs {whole(plan.usd_per_month)} a month, "
+    own += f"{found.idle / plan.usd_per_month:.0%} of it for idle hours"
     if not found.hosted:
-        return f"{own}, {found.idle / plan.usd_per_month:.0%} of it idle; nobody hosts it."
+        return f"{own}; nobody hosts it."
     name, usd = next(iter(found.named.items()))
     hosted = usd * found.mtok
     even = plan.break_even_mtok(usd)
@@ -210,19 +211,22 @@ def _verdict(found: Found) -> str:
         if cheaper
         else f"Own GPUs are cheaper: {own}; hosted at {name} {whole(hosted)}"
     )
-    text += f", {found.idle / plan.usd_per_month:.0%} of the rent for idle hours. "
+    text += ". "
     if not math.isfinite(even):
         return text + "Own GPUs never win: they are dearer even when full."
     times = volume / _requests(found)
-    near = f"{times:,.0f}" if times >= MANY else f"{times:.2g}"
     text += f"These break even at {tally(volume)} requests a month at the earliest, "
-    text += f"{near} times yours" if times >= 0.1 else "far below yours"  # noqa: PLR2004
+    text += f"{_times(times)} times yours" if times >= 1 else f"1/{_times(1 / times)} of yours"
     plans = found.plans.plans if found.plans is not None else ()
     first = min(plans, key=lambda one: one.break_even_mtok(usd), default=plan)
     if first.gpu == plan.gpu:
         return text + "."
     sooner = first.break_even_mtok(usd) / found.mtok * _requests(found)
     return text + f"; {first.gpu} at {tally(sooner)}."
+
+
+def _times(factor: float) -> str:
+    return f"{factor:,.0f}" if factor >= MANY else f"{factor:.2g}"
 
 
 def _requests(found: Found) -> float:
@@ -239,6 +243,7 @@ def _aside(found: Found) -> str:
         if low != high
         else f"How sure: over the 80% band of the speed it stays at {low} replicas."
     ]
+    said.append("Own cost is rent alone; a scenario adds people and upkeep.")
     said += [f"{name} left out: {why}." for name, why in found.refused.items()]
     return " ".join(said)
 

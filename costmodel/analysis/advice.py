@@ -11,6 +11,7 @@ import numpy as np
 
 from costmodel.analysis.compare import Comparison, Result, billed, compare
 from costmodel.approaches import Approach, LongContext, Rag, Tune
+from costmodel.costs import shipped_book
 from costmodel.errors import CostModelError, PriceError, nearest
 from costmodel.hosts import Dedicated, Owned, Provisioned, Rented
 from costmodel.prices.book import PriceBook
@@ -288,13 +289,13 @@ def advise(scenario: Scenario, book: PriceBook | None = None) -> Advice:
 
     Args:
         scenario: The scenario; its `[situation]` says what no bill can.
-        book: Prices and rules; None = the shipped tables.
+        book: Prices and rules; None = the shipped tables, with your own laid over them.
 
     Raises:
         PriceError: If a rule or an option names something that does not exist.
         ScenarioError: If an option contradicts itself.
     """
-    book = PriceBook.read() if book is None else book
+    book = shipped_book() if book is None else book
     known = rules(book)
     comparison = compare(scenario, book)
     common = _common(comparison)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from costmodel.analysis.compare import Comparison, Result, billed
 from costmodel.bill import Bill
+from costmodel.costs import shipped_book
 from costmodel.errors import CostModelError, ScenarioError
 from costmodel.hosts import Owned, Rented
 from costmodel.months import Array
@@ -99,7 +100,7 @@ class Costs:
         Raises:
             ScenarioError: If there is no such option, or none can be had.
         """
-        book = PriceBook.read() if book is None else book
+        book = shipped_book() if book is None else book
         for name in options:
             scenario.option(name)
         chosen = tuple(dict.fromkeys(options)) or tuple(o.name for o in scenario.options)
@@ -293,7 +294,7 @@ def breakeven(
 
     Args:
         scenario: The scenario.
-        book: The prices; None = the shipped tables.
+        book: The prices; None = the shipped tables, with your own laid over them.
         over: The input, in full or short.
         low: Beginning of the range; None = a hundredth of the value, or 0 for a share.
         high: End of the range; None = a hundredfold of the value, or 1 for a share.
@@ -570,7 +571,7 @@ def phase_map(
 
     Args:
         scenario: The scenario.
-        book: The prices; None = the shipped tables.
+        book: The prices; None = the shipped tables, with your own laid over them.
         across: One input, in full or short.
         down: The other.
         options: Names of options; none = all that can be had.
@@ -716,7 +717,7 @@ def own_against_hosted(
 
     Args:
         scenario: The scenario.
-        book: The prices; None = the shipped tables.
+        book: The prices; None = the shipped tables, with your own laid over them.
         over: The input that is the volume.
 
     Returns:

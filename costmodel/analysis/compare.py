@@ -11,6 +11,7 @@ import numpy as np
 
 from costmodel.analysis.wording import money, whole
 from costmodel.bill import PHASES, Bill, bill
+from costmodel.costs import shipped_book
 from costmodel.errors import CostModelError, PriceError, ScenarioError
 from costmodel.months import Array, Numeric
 from costmodel.prices.book import PriceBook
@@ -239,7 +240,7 @@ def compare(scenario: Scenario, book: PriceBook | None = None) -> Comparison:
 
     Args:
         scenario: The scenario.
-        book: The prices; None = the shipped tables.
+        book: The prices; None = the shipped tables, with your own laid over them.
 
     Returns:
         The comparison; options that cannot be had are kept with the reason.
@@ -248,7 +249,7 @@ def compare(scenario: Scenario, book: PriceBook | None = None) -> Comparison:
         PriceError: If an option names something no table knows.
         ScenarioError: If an option contradicts itself.
     """
-    book = PriceBook.read() if book is None else book
+    book = shipped_book() if book is None else book
     priced = book_for(scenario, book)
     results = tuple(billed(scenario, option, priced) for option in scenario.options)
     return Comparison(scenario, results, priced, tuple(moved_prices(scenario, book)))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import costmodel as cm
+from costmodel.costs import shipped_book
 
 NO_UPKEEP = cm.Upkeep(
     requirement_changes_per_year=0,
@@ -207,3 +209,21 @@ def test_a_mistake_in_an_option_names_the_option(example_book: cm.PriceBook) -> 
 
 def test_one_month_is_singular(example_book: cm.PriceBook) -> None:
     assert "over 1 month," in compared(example_book, *UNRATED, months=1).verdict
+
+
+def test_without_a_book_the_tables_of_the_user_count_as_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = "provider,multiplier,source,verified_on\n"
+    (tmp_path / "overrides.csv").write_text(f"{header}openai,0.5,contract 7,2026-11-21\n")
+    monkeypatch.setenv("COSTMODEL_PRICES", str(tmp_path))
+    shipped_book.cache_clear()
+    try:
+        own = cm.compare(
+            cm.Scenario.read(Path(__file__).parents[2] / "notebooks/scenarios/support_bot.toml")
+        )
+    finally:
+        monkeypatch.undo()
+        shipped_book.cache_clear()
+    line = own.bill("RAG on GPT-6 Luna").frame().query("meter == 'output_mtok'").iloc[0]
+    assert line["unit_price_usd"] == pytest.approx(line["list_unit_price_usd"] / 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -122,14 +123,19 @@ def pricing_fmt(
         found = formatted(where)
         if found and not check:
             edited.write(found, lambda copy: PriceBook.read(copy, shipped=not own))
+    _told(where, found, "files {} written anew", check=check, json_=json_)
+
+
+def _told(where: Path, files: Collection[str], words: str, *, check: bool, json_: bool) -> None:
+    """Say which files changed, or would; with `check`, that some would is an error."""
     if json_:
-        print_json({"folder": str(where), "files": list(found)})
+        print_json({"folder": str(where), "files": list(files)})
     else:
-        for name in found:
+        for name in files:
             print(name)
-        verb = "would be" if check else "were"
-        terminal().print(f"{len(found)} files {verb} written anew")
-    if found and check:
+        verb = words.format("would be" if check else "were")
+        terminal().print(f"{len(files)} {verb}")
+    if files and check:
         raise typer.Exit(BAD_INPUT)
 
 
@@ -155,15 +161,7 @@ def pricing_rebuild(
         found = rebuilt(where, costs.today() if on is None else on)
         if found and not check:
             edited.write(found, lambda copy: [read_table(name, [copy]) for name in RAW])
-    if json_:
-        print_json({"folder": str(where), "files": list(found)})
-    else:
-        for name in found:
-            print(name)
-        verb = "would be" if check else "were"
-        terminal().print(f"{len(found)} tables {verb} computed anew")
-    if found and check:
-        raise typer.Exit(BAD_INPUT)
+    _told(where, found, "tables {} computed anew", check=check, json_=json_)
 
 
 @pricing_app.command("stale")

@@ -12,6 +12,7 @@ import numpy as np
 
 from costmodel.analysis.calendar import MOVES, Entry, calendar_of, ics
 from costmodel.analysis.wording import whole
+from costmodel.figures import style
 from costmodel.figures.bill import waterfall
 from costmodel.figures.budget import burn, tornado
 from costmodel.figures.calendar import due
@@ -174,24 +175,26 @@ def _years(found: Found) -> str:
         write = whole if column == "cost_usd" else "{:,.0f}".format
         return [name, *(write(value) for value in (*values, sum(values)))]
 
-    parts = {
-        "Training runs": bill["line"].str.startswith("train/"),
-        "Answering requests": bill["phase"] == "serve",
-        "Upkeep": bill["phase"] == "upkeep",
-        "Build": bill["phase"] == "build",
-    }
-    trained = parts.pop("Training runs")
-    money = [row(name, bill[mine]) for name, mine in parts.items()]
+    money = [
+        row(words, bill[bill["phase"] == phase])
+        for phase, words in style.PHASE_WORDS.items()
+        if (bill["phase"] == phase).any()
+    ]
+    total = len(money)
     money.append(row("Total", bill))
-    money.append(row("of it training runs", bill[trained]))
+    trained = bill[bill["line"].str.startswith("train/")]
+    money.append(row("Training runs within the total", trained))
     hours = bill[(bill["file"] == "labour.csv") | (bill["meter"] == "person_hour")]
     people = [
         row(escape(_role(str(role))), part, "quantity") for role, part in hours.groupby("sku")
     ]
     people.append(row("All", hours, "quantity"))
     name = escape(found.option)
-    return table({"US$": "words"} | columns, money, f"{name}: what each year costs") + table(
-        {"Hours": "words"} | columns, people, "Hours of people: can you staff it?"
+    return table({"US$": "words"} | columns, money, f"{name}: what each year costs", total) + table(
+        {"Hours": "words"} | columns,
+        people,
+        "Hours of people: can you staff it?",
+        len(people) - 1,
     )
 
 

@@ -21,7 +21,8 @@ test: $(VENV)/.installed-dev | $(CHROMIUM) ## every check: style, types, imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	find notebooks -name '*.ipynb' -not -path '*/.*' -exec $(BIN)/nbstripout --verify {} +
-	$(BIN)/python -m pytest --nbmake tests costmodel notebooks
+	$(BIN)/python -m pytest --nbmake --numprocesses 2 --dist loadfile --benchmark-disable \
+	  tests costmodel notebooks
 
 soak: $(VENV)/.installed-dev ## property tests with 100,000 examples each, 200 killed writers (hours)
 	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests -m "hypothesis or soak"

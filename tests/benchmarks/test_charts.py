@@ -127,17 +127,6 @@ def measured(page: Page, place: Lab, name: str, charts: int) -> tuple[float, flo
     return drawn, megabytes, taken
 
 
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Return a function that reports a measurement although pytest hides what tests print."""
-
-    def report(text: str) -> None:
-        with capsys.disabled():
-            print(f"\n{text}")
-
-    return report
-
-
 def test_four_charts_are_drawn_in_half_the_time_of_figure_widgets_and_redrawn_sooner(
     benchmark: Any,
     lab: Lab,

@@ -65,17 +65,6 @@ def import_seconds(module: str) -> float:
     )
 
 
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Return a function that reports a measurement although pytest hides what tests print."""
-
-    def report(text: str) -> None:
-        with capsys.disabled():
-            print(f"\n{text}")
-
-    return report
-
-
 @pytest.fixture(scope="module")
 def book() -> cm.PriceBook:
     return cm.PriceBook.read()

@@ -92,7 +92,7 @@ def test_a_change_that_the_reader_refuses_changes_nothing(folder: Path) -> None:
     assert contents(folder) == before
 
 
-@pytest.mark.parametrize("name", ["../x.csv", "/tmp/x.csv", ".hidden/x.csv"])
+@pytest.mark.parametrize("name", ["../x.csv", "/x.csv", ".hidden/x.csv"])
 def test_a_file_outside_the_folder_is_refused(folder: Path, name: str) -> None:
     with editing(folder) as tables, pytest.raises(PriceError, match="inside the folder"):
         tables.write({name: "text"})

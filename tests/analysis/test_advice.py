@@ -29,8 +29,11 @@ def advice(book: cm.PriceBook) -> dict[str, Advice]:
     return {name: advise(cm.Scenario.read(SCENARIOS / f"{name}.toml"), book) for name in names}
 
 
-# lines E1 to E11 of tests/coverage.md: scenario, an option or blank for any, rule
+# lines of tests/coverage.md: scenario, an option or blank for any, rule
 GUIDES = [
+    ("D3", "brand_voice", "", "D41"),
+    ("D8", "support_bot", "Tuned Llama 8B on rented GPU", "D46"),
+    ("D17", "legal_qa", "", "D90"),
     ("E1", "support_bot", "Prompting on GPT-6 Luna", "D01"),
     ("E1", "brand_voice", "", "D02"),
     ("E2", "legal_qa", "Pinecone, GPT-6.1 Terra", "D03"),
@@ -68,7 +71,31 @@ def test_what_the_guides_say_shows_in_a_scenario(
 
 
 def test_every_line_of_the_guides_is_shown() -> None:
-    assert {line for line, *_ in GUIDES} == {f"E{k}" for k in range(1, 12)}
+    assert {line for line, *_ in GUIDES if line[0] == "E"} == {f"E{k}" for k in range(1, 12)}
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "rule"),
+    [
+        ("examples = 3_000", "examples = 49", "D44"),
+        ("examples = 3_000", "examples = 50", "D45"),
+        ("examples = 3_000", "examples = 199", "D45"),
+        ("examples = 3_000", "examples = 200", "D46"),
+        ('method = "lora"', 'method = "full"\ntraining_gpus = 4', "D64"),
+    ],
+)
+def test_size_of_the_set_and_method_have_their_rules(
+    was: str, becomes: str, rule: str, tmp_path: Path, book: cm.PriceBook
+) -> None:
+    text = (SCENARIOS / "support_bot.toml").read_text("utf-8").replace(was, becomes)
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace("../data/", f"{SCENARIOS.parent / 'data'}/"), "utf-8")
+    bot = cm.Scenario.read(path)
+    [llama] = [one for one in bot.options if one.name == "Tuned Llama 8B on rented GPU"]
+    [tuned] = advise(replace(bot, options=(llama,)), book).options
+    fired = {found.id for found in tuned.rules}
+    assert rule in fired
+    assert fired & {"D44", "D45", "D46"} == ({"D46"} if rule == "D64" else {rule})
 
 
 def test_rules_stand_beside_the_money(advice: dict[str, Advice]) -> None:

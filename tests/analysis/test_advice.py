@@ -90,7 +90,8 @@ def test_size_of_the_set_and_method_have_their_rules(
     text = (SCENARIOS / "support_bot.toml").read_text("utf-8")
     text = text.replace("../data/", f"{SCENARIOS.parent / 'data'}/").replace(was, becomes)
     path = tmp_path / "mine.toml"
-    path.write_text(text.replace('kind = "rented"', 'kind = "rented"\ntraining_gpus = 4'), "utf-8")
+    measured = 'kind = "rented"\ntraining_tokens_per_second = 5_000'
+    path.write_text(text.replace('kind = "rented"', measured), "utf-8")
     bot = cm.Scenario.read(path)
     [llama] = [one for one in bot.options if one.name == "Tuned Llama 8B on rented GPU"]
     [tuned] = advise(replace(bot, options=(llama,)), book).options

@@ -87,7 +87,7 @@ def test_the_curve_of_all_lies_near_the_product_limit() -> None:
         limit = share[np.searchsorted(ages, age) - 1]
         fitted = float(np.exp(-lives.hazard_of(lives.METHOD, np.asarray(age), scale, shape)))
         # the pool is the middle of the providers, the product limit that of the models: Azure and
-        # Bedrock have 189 of the 460 and the longest lives
+        # Bedrock have 189 of the 458 and the longest lives
         assert fitted == pytest.approx(limit, abs=0.17)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, reduce
 from inspect import getdoc, signature
 from typing import TYPE_CHECKING, Any, ParamSpec
 
@@ -439,15 +439,20 @@ def _top_up_per_month(lines: Sequence[BilledLine], book: PriceBook) -> list[Bill
             groups.setdefault((row.key.table, row.key.provider, row.key.sku), []).append(line)
     result = []
     for group in groups.values():
-        minima = [float(book.rows[x.row].facts.get("minimum") or 0.0) for x in group]
-        first = int(np.argmax(np.nan_to_num(minima)))
-        if not np.nan_to_num(minima)[first] > 0:
+        # each of the product's quantities knows the minimum; its rows hold one after the other
+        minima: dict[int, Array] = {}
+        for x in group:
+            if x.kind == "usage":
+                due = x.share * np.nan_to_num(float(book.rows[x.row].facts.get("minimum") or 0.0))
+                minima[id(x.quantity)] = minima.get(id(x.quantity), np.zeros(1)) + due
+        minimum = reduce(np.maximum, minima.values(), np.zeros(1))
+        if not np.any(minimum > 0):
             continue
         spent = sum((x.cost for x in group), np.zeros(1))
         used = sum((np.abs(x.amount) for x in group), np.zeros(1)) > 0
-        missing = np.where(used, np.maximum(minima[first] - spent, 0.0), 0.0)
+        missing = np.where(used, np.maximum(minimum - spent, 0.0), 0.0)
         # a minimum that comes back every month belongs to the service, not to what was built
-        serving = [x for x in group if x.line.phase == "serve"] or [group[first]]
+        serving = [x for x in group if x.line.phase == "serve"] or group
         result.append(_extra(serving[0], "minimum_top_up", missing, 1.0))
     return result
 

@@ -184,6 +184,15 @@ def test_a_monthly_minimum_is_charged_once_for_a_product(example_book: cm.PriceB
     assert top_ups[0].amount == pytest.approx([30.7, 0, 0])
 
 
+def test_a_monthly_minimum_changes_with_its_row(with_rows: Tables) -> None:
+    head = "provider,product,component,unit,price,minimum,effective_from"
+    row = "example,store-1,vector_store,gb_month"
+    book = with_rows("retrieval.csv", f"{head}\n{row},0.25,50,\n{row},0.25,80,2027-01-11")
+    found = bill([stored(np.full(3, 40.0))], book, WINTER)
+    # $10 of storage; in January $50 on 10 days and $80 on 21 of 31
+    assert found.monthly() == pytest.approx([50, (10 * 50 + 21 * 80) / 31, 80])
+
+
 # allowances
 
 

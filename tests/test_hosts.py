@@ -298,6 +298,46 @@ def test_a_term_that_is_not_sold_is_an_error(example_book: cm.PriceBook) -> None
         billed(example_book, "mini-1", cm.Provisioned("example", commitment_months=3, units=1))
 
 
+@pytest.mark.parametrize(
+    ("host", "wanted"),
+    [  # half a replica busy: one stands on the 31, 31 and 28 days of the months
+        (cm.Dedicated("example", gpu="G80", **LOAD), {"instance_hour": [744, 744, 672]}),
+        (cm.Rented("cloud", gpu="G80", disk_gb=100, **LOAD),
+         {"instance_hour": [744, 744, 672], "gb_month": [100, 100, 100]}),
+        (cm.Provisioned("example", **LOAD), {"unit_hour": [744, 744, 672]}),
+        (cm.Provisioned("example", units=3), {"unit_hour": [2_232, 2_232, 2_016]}),
+        (cm.Provisioned("example", commitment_months=6, units=3),
+         {"unit_hour": [2_232, 2_232, 2_016]}),
+        (cm.Owned(gpu="G80", server_gpus=1, **LOAD), {"kw_month": [1.2, 1.2, 1.2]}),
+    ],
+)  # fmt: skip
+def test_capacity_serves_on_when_another_approach_takes_over(
+    example_book: cm.PriceBook, host: Host, wanted: dict[str, list[float]]
+) -> None:
+    now = cm.Option("now", (cm.Stage("mini-1", host),))
+    shots = {"shots": cm.FewShot(shots=0)}
+    later = cm.Option("later", (cm.Stage("mini-1", host, shots),), live_after=1, until_then="now")
+    scenario = cm.Scenario(
+        name="hand-over",
+        start=date(2026, 12, 15),
+        months=3,
+        workload=cm.Workload(FULL / 2, {"question": 800, "answer": 200}),
+        options=(now, later),
+        upkeep=QUIET,
+    )
+    found = cm.compare(scenario, example_book).bill("later")
+    for meter, amount in wanted.items():
+        assert amounts(found, meter) == pytest.approx(amount)
+
+
+def test_nothing_stands_where_nothing_is_asked_for(example_book: cm.PriceBook) -> None:
+    for host in (
+        cm.Dedicated("example", gpu="G80", min_replicas=0, **LOAD),
+        cm.Owned(gpu="G80", min_replicas=0, **LOAD),
+    ):
+        assert float(billed(example_book, "mini-1", host, requests=0).total) == 0
+
+
 # how tokens are counted
 
 

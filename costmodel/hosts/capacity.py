@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +18,39 @@ from costmodel.months import HOURS_PER_DAY, Array, Months, Numeric, add_months
 from costmodel.prices.catalog import Model
 from costmodel.prices.rows import Key, PriceRow
 from costmodel.quantities import serving, volumes
+
+
+def pools_of(servings: Sequence[Serving], months: Months) -> Iterator[list[Serving]]:
+    """Gather the servings that share a deployment: the same base model in the same role.
+
+    Args:
+        servings: What is to be served; an evaluation needs no capacity of its own.
+        months: The time axis.
+
+    Yields:
+        Servings of the same days.
+    """
+    pools: dict[tuple[object, ...], list[Serving]] = {}
+    for item in servings:
+        if not item.standing:
+            # models that run beside each other for a while come and go together
+            days = () if item.phase == "serve" else (item.since, item.until)
+            pools.setdefault((item.model, item.phase, item.cause, days), []).append(item)
+    for pool in pools.values():
+        yield from in_time(pool, months)
+
+
+def in_time(pool: list[Serving], months: Months) -> Iterator[list[Serving]]:
+    """Split a pool on the days on which one of its servings begins or ends."""
+    windows = {(item.since, item.until) for item in pool}
+    if len(windows) == 1:
+        yield pool
+        return
+    for since, until in pairwise(sorted({day for window in windows for day in window})):
+        active = months.between(since, until)
+        members = [item for item in pool if item.since <= since and until <= item.until]
+        if members:
+            yield [replace(item, active=active, since=since, until=until) for item in members]
 
 
 @dataclass(frozen=True)
@@ -54,30 +88,20 @@ class Capacity(Host):
         """Return what one replica sustains, prompt and answer, and what that assumes."""
         return Pace(self._measured()[0])
 
-    def _pools(self, servings: Sequence[Serving]) -> list[list[Serving]]:
-        """Gather the servings that share a deployment: the same base model in the same role."""
-        pools: dict[tuple[str, str, str], list[Serving]] = {}
-        for item in servings:
-            if item.standing:
-                continue
-            pools.setdefault((item.model, item.phase, item.cause), []).append(item)
-        return list(pools.values())
-
     def _load(
         self, pool: Sequence[Serving], model: Model, terms: Terms
-    ) -> tuple[Array, Array, tuple[str, ...]]:
-        """Return tokens per hour of a pool, replicas at the peak, and what that assumes."""
+    ) -> tuple[Array, Array, Pace]:
+        """Return tokens per hour of a pool, replicas at the peak, and the pace of one replica."""
         pace = self._pace(pool, model, terms)
-        speed, said = pace.speed, pace.said
-        peak = self._peak()
+        said = pace.said
         tokens = np.zeros(terms.months.count)
         for item in pool:
             calls, counted = counted_calls(item, model, terms.book)
             said += counted
             per_request = sum((call.mean + call.output for call in calls), np.zeros(1))
             tokens = tokens + item.requests * per_request / terms.months.hours
-        replicas = serving.replicas_needed(tokens, peak, speed, self.min_replicas)
-        return tokens, replicas + self._spare(), said
+        replicas = serving.replicas_needed(tokens, self._peak(), pace.speed, self.min_replicas)
+        return tokens, replicas + self._spare(), replace(pace, said=said)
 
     def _peak(self) -> Numeric:
         """Return the load at the peak over mean load."""
@@ -97,8 +121,7 @@ class Capacity(Host):
         terms: Terms,
     ) -> Iterator[Quantity]:
         """Count the hours in which the capacity of a pool works, and those in which it waits."""
-        tokens, replicas, said = self._load(pool, model, terms)
-        pace = self._pace(pool, model, terms)
+        tokens, replicas, pace = self._load(pool, model, terms)
         first = pool[0]
         units = serving.whole(replicas * units_per_replica)
         active = first.active * np.asarray(self.deployed_share)
@@ -112,7 +135,7 @@ class Capacity(Host):
                 busy_replicas=tokens / volumes.SECONDS_PER_HOUR / pace.speed,
                 replicas=replicas,
             )
-            yield replace(quantity, assumptions=said, spread=pace.spread)
+            yield replace(quantity, assumptions=pace.said, spread=pace.spread)
 
 
 @dataclass(frozen=True)
@@ -136,7 +159,7 @@ class Dedicated(Capacity):
     def serve(self, servings: Sequence[Serving], terms: Terms) -> Iterator[Quantity]:
         """Pool the tasks on each base model, round up to replicas, count instance-hours."""
         row, said = self._rental(terms, self.gpus_per_replica, self._whole())
-        for pool in self._pools(servings):
+        for pool in pools_of(servings, terms.months):
             model = self.model(pool[0].model, terms.book)
             share = self.gpus_per_replica / float(row.facts["gpu_count"])
             quantities = self._standing(row.key, "instance_hour", pool, share, model, terms)
@@ -214,7 +237,7 @@ class Provisioned(Capacity):
     def serve(self, servings: Sequence[Serving], terms: Terms) -> Iterator[Quantity]:
         """Pool the tasks on each base model, then buy whole units for whole terms."""
         bought: dict[Line, list[tuple[Serving, Array]]] = {}
-        for pool in self._pools(servings):
+        for pool in pools_of(servings, terms.months):
             first = pool[0]
             model = terms.book.catalog.model(self.provider, first.model)
             term = f"{self.commitment_months} months"

@@ -21,7 +21,7 @@ from costmodel.hosts.base import (
     hosted_training,
     tokens_per,
 )
-from costmodel.hosts.capacity import Capacity, Dedicated
+from costmodel.hosts.capacity import Capacity, Dedicated, in_time, pools_of
 from costmodel.months import Numeric
 from costmodel.plans.serving import Load, Policy, plan
 from costmodel.plans.training import GPU_COUNTS, Job, TrainingPlan, does_not_fit, plan_on
@@ -76,21 +76,12 @@ class Planned(Capacity):
         """Return what the tables know about open weights, whoever else serves them."""
         return open_model(name, book)
 
-    def _wished(self) -> Wishes:
-        """Return GPU and settings of a replica."""
+    def _chip(self) -> str:
+        """Return the GPU."""
         if not self.gpu:
             message = f"the {self.kind} host at {self.provider} needs gpu, e.g. gpu = 'H100-SXM'"
             raise ScenarioError(message)
-        return Wishes(
-            self.gpu,
-            self.gpus_per_replica,
-            self.precision,
-            self.engine,
-            _number(self.tpot_ms),
-            _number(self.ttft_ms),
-            self.serving_factor,
-            self.training_factor,
-        )
+        return self.gpu
 
     def _spare(self) -> Numeric:
         return self.spare_replicas
@@ -109,7 +100,7 @@ class Planned(Capacity):
         if self.replica_tokens_per_second is not None:
             return Pace(self.replica_tokens_per_second)
         self._peak()
-        wishes = self._wished()
+        gpu = self._chip()
         weight = np.zeros(1)
         read, written = np.zeros(1), np.zeros(1)
         for item in pool:
@@ -123,14 +114,18 @@ class Planned(Capacity):
         load = Load(
             input_tokens=max(float(np.mean(read / weight)), 1.0),
             output_tokens=max(float(np.mean(written / weight)), 1.0),
-            requests_per_second=float(np.mean(weight / terms.months.hours)) / 3600.0,
-            tpot_ms=wishes.tpot_ms,
-            ttft_ms=wishes.ttft_ms,
+            requests_per_second=float(np.mean(weight / terms.months.hours))
+            / volumes.SECONDS_PER_HOUR,
+            tpot_ms=_number(self.tpot_ms),
+            ttft_ms=_number(self.ttft_ms),
         )
         policy = Policy(
-            engine=wishes.engine, precision=wishes.precision or None, gpus=wishes.gpus, spare=0
+            engine=self.engine,
+            precision=self.precision or None,
+            gpus=self.gpus_per_replica,
+            spare=0,
         )
-        found = plan(pool[0].model, wishes.gpu, load, Specs.of(terms.book), policy, compare=False)
+        found = plan(pool[0].model, gpu, load, Specs.of(terms.book), policy, compare=False)
         band = f"{found.tokens_per_second_low:,.0f} to {found.tokens_per_second_high:,.0f}"
         said = (
             f"{found.model} on {found.gpus_per_replica} x {found.gpu} in {found.precision}: "
@@ -141,7 +136,7 @@ class Planned(Capacity):
         loaded = f"replicas are loaded to {policy.busy:.0%} of that at the peak"
         middle = found.tokens_per_second
         return Pace(
-            middle * policy.busy * np.asarray(self._wished().serving_factor),
+            middle * policy.busy * np.asarray(self.serving_factor),
             (said, loaded, *doubts),
             {
                 "serving_factor": (
@@ -175,11 +170,10 @@ class Planned(Capacity):
         tokens = job.tokens * np.asarray(ratio)
         if speed is not None:
             return tokens, epochs, Pace(speed, (*said, *chosen))
-        wishes = self._wished()
-        found = predicted_training(job, (wishes.gpu, gpus), stack, ratio, Specs.of(terms.book))
+        found = predicted_training(job, (self._chip(), gpus), stack, ratio, Specs.of(terms.book))
         pace = replace(
             found,
-            speed=found.speed * np.asarray(wishes.training_factor),
+            speed=found.speed * np.asarray(self.training_factor),
             said=(*said, *found.said, *chosen),
         )
         return tokens, epochs, pace
@@ -238,20 +232,6 @@ def _planned(model: str, gpu: str, gpus: int, job: Job, specs: Specs) -> Trainin
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What runs on the GPUs of one replica, for the serving model."""
-
-    gpu: str
-    gpus: int
-    precision: str
-    engine: str
-    tpot_ms: float | None
-    ttft_ms: float | None
-    serving_factor: Numeric
-    training_factor: Numeric
-
-
-@dataclass(frozen=True)
 class Rented(Planned, Dedicated):
     """GPUs rented from a cloud, with software of one's own.
 
@@ -275,17 +255,17 @@ class Rented(Planned, Dedicated):
         mine = [item for item in servings if not item.standing and item.phase == "serve"]
         if not mine:
             return
-        first = mine[0]
+        active = sum(part[0].active for part in in_time(mine, terms.months))
         for item, amount in (("egress", self.egress_gb), ("disk", self.disk_gb)):
             if np.any(np.asarray(amount) > 0):
                 key = Key("infrastructure", self.provider, item, "standard", self.region)
                 meter = INFRASTRUCTURE_ITEMS[item]
                 yield measure(
-                    Line("serve", _bought(key, terms.book), meter, first.phase, first.cause),
+                    Line("serve", _bought(key, terms.book), meter, "serve"),
                     serving.capacity_hours,
                     units=amount,
                     hours=1.0,
-                    active=first.active,
+                    active=active,
                 )
 
     def _whole(self) -> str:
@@ -376,18 +356,17 @@ class Owned(Planned):
 
     def serve(self, servings: Sequence[Serving], terms: Terms) -> Iterator[Quantity]:
         """Count what the GPUs that were bought cost, busy or not."""
-        for pool in self._pools(servings):
+        for pool in pools_of(servings, terms.months):
             yield from self._stand(pool, terms)
 
     def _stand(self, pool: Sequence[Serving], terms: Terms) -> Iterator[Quantity]:
         model = self.model(pool[0].model, terms.book)
-        tokens, replicas, said = self._load(pool, model, terms)
-        pace = self._pace(pool, model, terms)
+        tokens, replicas, pace = self._load(pool, model, terms)
         row, facts, guessed = self._machine(terms)
         first = pool[0]
         active = first.active * np.asarray(self.deployed_share)
         gpus = ownership.owned(replicas * self.gpus_per_replica, self.server_gpus)
-        busy = np.asarray(tokens / volumes.SECONDS_PER_HOUR / pace.speed / replicas, float)
+        busy_replicas = tokens / volumes.SECONDS_PER_HOUR / pace.speed
         hours = terms.months.hours * active
         words = (
             f"owned GPUs: {float(np.mean(self.life_years)):g} years of life, "
@@ -409,7 +388,7 @@ class Owned(Planned):
             residual_share=self.residual_share,
             capital_rate=self.capital_rate,
         )
-        yield replace(capital, assumptions=(*said, words, *guessed), spread=pace.spread)
+        yield replace(capital, assumptions=(*pace.said, words, *guessed), spread=pace.spread)
         yield measure(
             line("support", row.key, "gpu_purchase"),
             ownership.supported_gpus,
@@ -417,13 +396,12 @@ class Owned(Planned):
             hours=hours,
             support_share=self.support_share,
         )
-        share = replicas * self.gpus_per_replica / gpus
         yield measure(
             line("power", self._item("electricity", terms), "kwh"),
             ownership.energy_kwh,
             gpus=gpus,
             hours=hours,
-            busy_share=busy * share,
+            busy_share=busy_replicas * self.gpus_per_replica / np.maximum(gpus, 1.0),
             load_kw=facts["load_kw"],
             idle_kw=facts["idle_kw"],
             pue=self.pue,
@@ -450,8 +428,7 @@ class Owned(Planned):
 
     def _machine(self, terms: Terms) -> tuple[PriceRow, dict[str, float], tuple[str, ...]]:
         """Return the row of the purchase, power of a GPU, and what was guessed of it."""
-        wishes = self._wished()
-        name = terms.book.catalog.gpu(wishes.gpu)
+        name = terms.book.catalog.gpu(self._chip())
         row = terms.book.rows_of(self._item(f"purchase {name}", terms))[-1]
         found = {word: float(row.facts[word]) for word in ("load_kw", "idle_kw", "provisioned_kw")}
         said = []

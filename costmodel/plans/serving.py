@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from costmodel.errors import DataError, ScenarioError, nearest
 from costmodel.months import Array
@@ -95,10 +94,9 @@ class Load:
     @property
     def hourly(self) -> Array:
         """Requests per second in each hour of the week."""
-        shape = loads.wave(self.peak_to_mean)
-        if self.profile is not None:
-            shape = loads.scaled(np.array(self.profile, float))
-        return shape * self.requests_per_second
+        if self.profile is None:
+            return loads.wave(self.peak_to_mean) * self.requests_per_second
+        return loads.scaled(np.array(self.profile, float)) * self.requests_per_second
 
 
 @dataclass(frozen=True)
@@ -403,17 +401,15 @@ def _unfit(
     )
 
 
-def _too_slow(speed: Any, ok: npt.NDArray[np.bool_], load: Load) -> str:
-    token = float(np.min(speed.token_seconds[ok])) * 1e3
-    first = float(np.min(speed.first_token_seconds[ok])) * 1e3
+def _too_slow(token_ms: float, first_ms: float, load: Load) -> str:
     limits = [
         f"{name} of {limit:g} ms"
         for name, limit in (("a tpot", load.tpot_ms), ("a ttft", load.ttft_ms))
         if limit is not None
     ]
     return (
-        f"cannot meet {' and '.join(limits)}: the fastest is {token:.3g} ms per token after "
-        f"{first:.3g} ms; relax the limit or take a faster GPU"
+        f"cannot meet {' and '.join(limits)}: the fastest is {token_ms:.3g} ms per token after "
+        f"{first_ms:.3g} ms; relax the limit or take a faster GPU"
     )
 
 
@@ -463,17 +459,16 @@ def plan(
     factor *= 1.0 - policy.adapter_overhead if policy.adapters else 1.0
     draft = 1.0 + (policy.draft_speedup - 1.0) / (1.0 + speed.batch / DRAFT_BATCH)
     output = speed.output_tokens_per_second * factor * draft
-    token = speed.token_seconds / (factor * draft)
-    first = speed.first_token_seconds / factor
+    token_ms = speed.token_seconds / (factor * draft) * 1e3
+    first_ms = speed.first_token_seconds / factor * 1e3
 
     fits = (speed.batch_limit >= 1) & (tried.setups.concurrency <= np.maximum(speed.batch_limit, 1))
     if not fits.any():
         raise ScenarioError(_unfit(row, chip, load, policy, precision, c))
-    ok = (
-        fits & (token * 1e3 <= (load.tpot_ms or np.inf)) & (first * 1e3 <= (load.ttft_ms or np.inf))
-    )
+    ok = fits & (token_ms <= (load.tpot_ms or np.inf)) & (first_ms <= (load.ttft_ms or np.inf))
     if not ok.any():
-        message = f"{row['model']} on {chip['gpu']} {_too_slow(speed, fits, load)}"
+        fastest = _too_slow(float(token_ms[fits].min()), float(first_ms[fits].min()), load)
+        message = f"{row['model']} on {chip['gpu']} {fastest}"
         raise ScenarioError(message)
     hourly = load.hourly
     rate = output / load.output_tokens * policy.busy
@@ -517,8 +512,8 @@ def plan(
         tokens_per_second_low=per_second * low,
         tokens_per_second_high=per_second * high,
         output_tokens_per_second=float(output[best]),
-        tpot_ms=float(token[best]) * 1e3,
-        ttft_ms=float(first[best]) * 1e3,
+        tpot_ms=float(token_ms[best]),
+        ttft_ms=float(first_ms[best]),
         replicas=replicas(1.0),
         replicas_low=replicas(high),
         replicas_high=replicas(low),

@@ -360,7 +360,7 @@ def _check_machine(row: Record, count: int | None, job: Job) -> None:
     if count < 1 or count != int(count):
         message = f"gpus must be a whole number above 0, got {count:g}"
         raise PriceError(message)
-    node = max(int(row["domain_gpus"] or 1), GPU_COUNTS[-1])
+    node = max(int(np.nan_to_num(row["domain_gpus"])), GPU_COUNTS[-1])
     if count > node and count % GPU_COUNTS[-1]:
         message = f"{count} {row['gpu']} are no whole nodes: take 1 to 8 or a multiple of 8"
         raise PriceError(message)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from costmodel.errors import DataError
@@ -14,6 +16,7 @@ MINUTES_PER_HOUR = 60.0
 STEEPEST = 60.0  # exponent of a wave whose peak is about as high as a day allows
 
 
+@lru_cache(maxsize=64)
 def wave(peak_to_mean: float) -> Array:
     """Return a daily wave, the same on every day, with mean 1.
 
@@ -36,8 +39,9 @@ def wave(peak_to_mean: float) -> Array:
     for _ in range(80):
         middle = (low + high) / 2.0
         low, high = (middle, high) if day(middle).max() < peak_to_mean else (low, middle)
-    shape = day((low + high) / 2.0)
-    return np.tile(shape, HOURS_PER_WEEK // HOURS_PER_DAY)
+    shape = np.tile(day((low + high) / 2.0), HOURS_PER_WEEK // HOURS_PER_DAY)
+    shape.setflags(write=False)
+    return shape
 
 
 def scaled(profile: Array) -> Array:
@@ -78,13 +82,13 @@ def standing_replicas(
     [1.0, 4.0, 2.0, 1.0]
     """
     count = np.maximum(np.ceil(need - 1e-9), at_least)
-    before, lag = np.roll(count, 1), scale_down_minutes / MINUTES_PER_HOUR
-    started = np.maximum(count - before, 0.0) * cold_start_minutes / MINUTES_PER_HOUR
+    lag = scale_down_minutes / MINUTES_PER_HOUR
     kept = np.zeros_like(count)
-    held = before
-    hours = int(np.ceil(lag))
-    for hour in range(hours):
-        share = min(lag - hour, 1.0)
-        kept = kept + np.maximum(held - count, 0.0) * share
-        held = np.roll(held, 1)
+    standing, warm, earlier = count, np.roll(count, 1), np.roll(count, 1)
+    for hour in range(int(np.ceil(lag))):
+        warm = np.maximum(warm, earlier)
+        # what was busy later, too, is kept already
+        kept = kept + (np.maximum(standing, earlier) - standing) * min(lag - hour, 1.0)
+        standing, earlier = np.maximum(standing, earlier), np.roll(earlier, 1)
+    started = np.maximum(count - warm, 0.0) * cold_start_minutes / MINUTES_PER_HOUR
     return np.asarray(count + started + kept, float)

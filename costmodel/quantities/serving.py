@@ -20,7 +20,7 @@ def whole(need: Numeric) -> Array:
     >>> float(whole(0.1 * 3 * 10)), float(whole(3.1))
     (3.0, 4.0)
     """
-    return np.asarray(np.ceil(np.asarray(need) - ROUNDING), float)
+    return np.asarray(np.maximum(np.ceil(np.asarray(need) - ROUNDING), 0.0), float)
 
 
 def replicas_needed(
@@ -76,7 +76,8 @@ def busy_hours(
     Returns:
         Busy unit-hours. [h/month], shape (..., T)
     """
-    share = np.minimum(np.asarray(busy_replicas) / replicas, 1.0)
+    standing = np.asarray(replicas, float)
+    share = np.minimum(busy_replicas / np.where(standing > 0, standing, 1.0), 1.0)
     return capacity_hours(units, hours, active) * share
 
 

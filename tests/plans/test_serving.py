@@ -175,6 +175,13 @@ def test_the_impossible_is_refused_in_one_line(
         assert word in message
 
 
+def test_the_fastest_that_can_be_had_counts_what_adapters_cost() -> None:
+    slowed: dict[str, Any] = {"adapters": 1, "adapter_overhead": 0.9, "tpot_ms": 15.0}
+    with pytest.raises(CostModelError, match=r"the fastest is [0-9.]+ ms") as caught:
+        plan_serving("Llama-3.1-8B", "H100-SXM", gpus=1, **slowed, **LOAD)
+    assert float(str(caught.value).split("the fastest is ")[1].split(" ms")[0]) > 15
+
+
 def test_all_gpus_are_planned_in_half_a_second() -> None:
     gpus = [row["gpu"] for row in cm.PriceBook.read().catalog.gpus]
     plan_serving("Llama-3.1-8B", "H100-SXM", **LOAD)

@@ -32,3 +32,19 @@ def test_replicas_that_follow_the_load_cost_less_than_those_that_stand_for_the_p
     assert float(standing.sum()) < 0.6 * HOURS_PER_WEEK * np.ceil(need.max())
     slower = standing_replicas(need, 1, 60, 240)
     assert float(slower.sum()) > float(standing.sum())
+
+
+def test_an_idle_replica_is_kept_once_however_long_ago_it_was_let_go() -> None:
+    # two of three fall idle and are kept for 2 h: 2 + 2 replica-hours beside the load
+    need = np.array([3.0, 3.0, 1.0, 1.0, 1.0, 1.0])
+    assert standing_replicas(need, 1, 0, 120).tolist() == [3, 3, 3, 3, 1, 1]
+    # 90 minutes: the second hour by half
+    assert standing_replicas(need, 1, 0, 90).tolist() == [3, 3, 3, 2, 1, 1]
+
+
+def test_a_replica_that_still_stands_is_not_started_again() -> None:
+    need = np.array([3.0, 1.0, 3.0, 3.0])
+    # kept for 2 h through the dip of one hour: no cold start of an hour
+    assert standing_replicas(need, 1, 60, 120).tolist() == [3, 3, 3, 3]
+    # let go at the end of the dip's first half hour: two start anew
+    assert standing_replicas(need, 1, 60, 30).tolist() == [3, 2, 5, 3]

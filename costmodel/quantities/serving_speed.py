@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,29 @@ TOGETHER = 16.0  # short prompts read in one step at most
 PAGED_PAIRS = 512.0  # requests x heads above which early vLLM on AMD took its slow kernel
 FULL_SLACK = 0.02  # share by which a static batch may exceed the memory before it is split
 QUEUE_BURST = 50.0  # requests at once from which a burst is mostly start and end
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """Words as places in a list of the distinct ones: each is looked up once.
+
+    Attributes:
+        known: The distinct words.
+        place: Place of each word among them.
+    """
+
+    known: tuple[str, ...]
+    place: npt.NDArray[np.intp]
+
+    @classmethod
+    def of(cls, words: Words) -> Coded:
+        """Sort out the distinct words."""
+        known, place = np.unique(words, return_inverse=True)
+        return cls(tuple(known.tolist()), place.reshape(np.shape(words)))
+
+    def look_up(self, value: Callable[[str], float]) -> Array:
+        """Return a number for each word."""
+        return np.array([value(word) for word in self.known], float)[self.place]
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +141,11 @@ class Chips:
     domain: Array
     pcie: Array
 
+    @cached_property
+    def generations(self) -> Coded:
+        """Generations by place; fits predict the same rows a thousand times."""
+        return Coded.of(self.generation)
+
 
 @dataclass(frozen=True, eq=False)
 class Setups:
@@ -147,6 +176,16 @@ class Setups:
     mode: Words
     concurrency: Array
     cached: Array
+
+    @cached_property
+    def engines(self) -> Coded:
+        """Families of the software by place."""
+        return Coded.of(self.engine)
+
+    @cached_property
+    def precisions(self) -> Coded:
+        """Precisions of the weights by place."""
+        return Coded.of(self.weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,20 +251,10 @@ def engine_family(engine: str, version: str = "") -> str:
     return "other"
 
 
-def _by_word(words: Words, value: Callable[[str], float]) -> Array:
-    """Return a number for each word, looked up once per distinct word."""
-    known, place = np.unique(words, return_inverse=True)
-    return np.array([value(str(word)) for word in known], float)[place].reshape(np.shape(words))
-
-
-def _by_pair(first: Words, second: Words, value: Callable[[str, str], float]) -> Array:
+def _by_pair(first: Coded, second: Coded, value: Callable[[str, str], float]) -> Array:
     """Return a number for each pair of words."""
-    one, at_one = np.unique(first, return_inverse=True)
-    two, at_two = np.unique(second, return_inverse=True)
-    table = np.array([[value(str(x), str(y)) for y in two] for x in one], float)
-    return np.asarray(
-        table[at_one.reshape(np.shape(first)), at_two.reshape(np.shape(second))], float
-    )
+    table = np.array([[value(x, y) for y in second.known] for x in first.known], float)
+    return np.asarray(table[first.place, second.place], float)
 
 
 def kv_cache_bytes(shapes: Shapes, context: Array, entry_bytes: Array, ranks: Array) -> Array:
@@ -277,7 +306,7 @@ def _precision(shapes: Shapes, chips: Chips, setups: Setups, c: Coefficients) ->
     """Return bytes of dense and expert weights and of a cache entry, and the speeds of compute."""
     moe, weights = shapes.experts > 0, setups.weights
     four = np.isin(weights, FOUR_BIT)
-    expert_byte = _by_word(weights, lambda word: WEIGHT_BYTES.get(word, 2.0))
+    expert_byte = setups.precisions.look_up(lambda word: WEIGHT_BYTES.get(word, 2.0))
     # checkpoints of four bits leave the attention of mixtures of experts in more
     whole = (weights == "int4") & ~shapes.four_bit_experts
     kept = np.where(weights == "nvfp4", c["nvfp4_dense_byte"], 2.0)
@@ -289,18 +318,24 @@ def _precision(shapes: Shapes, chips: Chips, setups: Setups, c: Coefficients) ->
     dense_kind = np.where(nv & has4 & ~moe, "fp4", dense_kind)
     expert_kind = np.where(eight | ((weights == "mxfp4") & has4 & has8), "fp8", "bf16")
     expert_kind = np.where(nv & has4, "fp4", expert_kind)
-    pair = _by_pair(setups.engine, chips.generation, lambda e, g: c.get(f"compute_{e}_{g}", 1.0))
+    engines, generations = setups.engines, chips.generations
+    pair = _by_pair(engines, generations, lambda e, g: c.get(f"compute_{e}_{g}", 1.0))
+    early = _by_pair(engines, generations, lambda e, g: c.get(f"half_{e}_{g}", 1.0))
     # four bits of later chips are more than twice as fast on paper only
     four_peak = 2.0 * chips.fp8 * np.sqrt(chips.fp4 / (2.0 * chips.fp8))
 
     def flops(kind: Words) -> Array:
-        peak = np.where(kind == "fp4", four_peak, np.where(kind == "fp8", chips.fp8, chips.bf16))
-        fitted = _by_pair(chips.generation, kind, lambda g, k: c.get(f"compute_{g}_{k}", np.nan))
-        other = _by_word(kind, lambda k: c[f"compute_other_{k}"])
-        reached = np.where(np.isfinite(chips.reached), c["reached_share"] * chips.reached, other)
-        share = np.where(np.isfinite(fitted), fitted, np.minimum(reached, other * 1.5))
-        early = _by_pair(setups.engine, chips.generation, lambda e, g: c.get(f"half_{e}_{g}", 1.0))
-        return np.asarray(peak * share * pair * np.where(kind == "bf16", early, 1.0), float)
+        found: Array = np.full(np.shape(kind), np.nan)
+        for word, peak in (("bf16", chips.bf16), ("fp8", chips.fp8), ("fp4", four_peak)):
+            measured = [c.get(f"compute_{each}_{word}", np.nan) for each in generations.known]
+            fitted = np.array(measured, float)[generations.place]
+            other = c[f"compute_other_{word}"]
+            reached = np.where(
+                np.isfinite(chips.reached), c["reached_share"] * chips.reached, other
+            )
+            share = np.where(np.isfinite(fitted), fitted, np.minimum(reached, other * 1.5))
+            found = np.where(kind == word, peak * share, found)
+        return np.asarray(found * pair * np.where(kind == "bf16", early, 1.0), float)
 
     packed = (weights != "bf16") & (weights != "fp16")
     dense = flops(dense_kind) * np.where(packed & (dense_kind == "bf16") & ~moe, c["dequant"], 1.0)
@@ -308,7 +343,7 @@ def _precision(shapes: Shapes, chips: Chips, setups: Setups, c: Coefficients) ->
     width = shapes.expert_params / (3.0 * shapes.hidden)
     width = width / np.maximum(stage_gpus / setups.spread, 1.0)
     narrow = np.where(moe, width / (width + c["expert_width"]), 1.0)
-    small = _by_word(chips.generation, lambda g: c.get(f"four_bit_{g}", c["four_bit_other"]))
+    small = generations.look_up(lambda g: c.get(f"four_bit_{g}", c["four_bit_other"]))
     expert = flops(expert_kind) * c["moe_compute"] * narrow
     expert = expert * np.where(four & (expert_kind != "fp4"), small, 1.0)
     by_engine = np.isin(setups.engine, ("trt", "trt-2024", "vllm")) & np.isin(
@@ -323,7 +358,7 @@ def _precision(shapes: Shapes, chips: Chips, setups: Setups, c: Coefficients) ->
 
 def _machine(shapes: Shapes, chips: Chips, setups: Setups, c: Coefficients) -> _Machine:
     """Work out precision, sharing and overheads."""
-    s, engine, generation = shapes, setups.engine, chips.generation
+    s, engines, generations = shapes, setups.engines, chips.generations
     stages = setups.stages
     stage_gpus = np.maximum(setups.gpus / stages, 1.0)
     copies = np.clip(setups.copies, 1.0, stage_gpus)
@@ -338,11 +373,11 @@ def _machine(shapes: Shapes, chips: Chips, setups: Setups, c: Coefficients) -> _
     dense_bytes = (body * dense_byte + head * 2.0) / (ranks * stages)
     expert_bytes = routed * expert_byte / setups.gpus
 
-    bandwidth = chips.bandwidth * _by_word(
-        generation, lambda g: c.get(f"bandwidth_{g}", c["bandwidth_other"])
+    bandwidth = chips.bandwidth * generations.look_up(
+        lambda g: c.get(f"bandwidth_{g}", c["bandwidth_other"])
     )
     bandwidth = bandwidth * _by_pair(
-        engine, generation, lambda e, g: c.get(f"bandwidth_{e}_{g}", 1.0)
+        engines, generations, lambda e, g: c.get(f"bandwidth_{e}_{g}", 1.0)
     )
     inside = ranks <= chips.domain
     linked = chips.domain > 1
@@ -350,9 +385,9 @@ def _machine(shapes: Shapes, chips: Chips, setups: Setups, c: Coefficients) -> _
     link = np.maximum(link * np.where(linked, c["link"], c["link_pcie"]), GIGA)
     launch = c["layer"] * s.layers + c["linear_layer"] * s.linear_layers
     launch = launch + (c["moe_layer"] + c["moe_choice"] * s.top_k) * s.moe_layers
-    launch = launch * _by_word(generation, lambda g: c.get(f"launch_{g}", 1.0))
-    launch = launch * _by_word(engine, lambda e: c.get(f"launch_{e}", 1.0))
-    launch = launch * _by_pair(engine, generation, lambda e, g: c.get(f"launch_{e}_{g}", 1.0))
+    launch = launch * generations.look_up(lambda g: c.get(f"launch_{g}", 1.0))
+    launch = launch * engines.look_up(lambda e: c.get(f"launch_{e}", 1.0))
+    launch = launch * _by_pair(engines, generations, lambda e, g: c.get(f"launch_{e}_{g}", 1.0))
     return _Machine(
         ranks=ranks,
         copies=copies,
@@ -369,8 +404,8 @@ def _machine(shapes: Shapes, chips: Chips, setups: Setups, c: Coefficients) -> _
         link=link,
         hop=np.where(inside & linked, c["hop"], c["hop_pcie"]) * MICRO,
         launch=launch / stages * MICRO,
-        step=_by_word(engine, lambda e: c.get(f"step_{e}", c["step_other"])) * MICRO,
-        per_request=_by_word(engine, lambda e: c.get(f"request_{e}", c["request_other"])) * MICRO,
+        step=engines.look_up(lambda e: c.get(f"step_{e}", c["step_other"])) * MICRO,
+        per_request=engines.look_up(lambda e: c.get(f"request_{e}", c["request_other"])) * MICRO,
         slow=np.where(s.sparse, c["sparse_attention"], 1.0),
         # tokens travel to the GPUs of their experts where the attention is split by request
         exchanges=(copies > 1) & (s.experts > 0),
@@ -498,12 +533,12 @@ def predict(shapes: Shapes, chips: Chips, setups: Setups, coefficients: Coeffici
     m = _machine(shapes, chips, setups, c)
 
     # how many requests fit, and how many there are
-    runtime = _by_word(setups.engine, lambda e: c.get(f"runtime_{e}", c["runtime_other"])) * GIGA
+    runtime = setups.engines.look_up(lambda e: c.get(f"runtime_{e}", c["runtime_other"])) * GIGA
     free = USABLE_MEMORY * chips.memory - m.weights_bytes - runtime
     held = inputs + c["occupancy"] * outputs
     kv_bytes = kv_cache_bytes(shapes, held, m.entry_bytes, m.ranks) / setups.stages
     limit = m.copies * free / kv_bytes
-    cap = _by_word(setups.engine, lambda e: c.get(f"cap_{e}", LARGEST_BATCH))
+    cap = setups.engines.look_up(lambda e: c.get(f"cap_{e}", LARGEST_BATCH))
     most = np.clip(np.minimum(limit, cap), 1.0, LARGEST_BATCH)
     wanted = np.where(np.isnan(setups.concurrency), np.inf, setups.concurrency)
     static = np.isin(setups.mode, ("static_batch", "static_max"))
@@ -546,6 +581,6 @@ def regimes(shapes: Shapes, setups: Setups) -> Words:
 
 def band(shapes: Shapes, setups: Setups, coefficients: Coefficients) -> tuple[Array, Array]:
     """Return what 80 % of measurements lie between, over the prediction. [1]"""
-    kind, c = regimes(shapes, setups), coefficients
-    low = _by_word(kind, lambda word: c[f"band_{word}_low"])
-    return low, _by_word(kind, lambda word: c[f"band_{word}_high"])
+    kind, c = Coded.of(regimes(shapes, setups)), coefficients
+    low = kind.look_up(lambda word: c[f"band_{word}_low"])
+    return low, kind.look_up(lambda word: c[f"band_{word}_high"])

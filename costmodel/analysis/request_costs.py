@@ -67,6 +67,8 @@ def on_sale(
 ) -> list[Model]:
     """Return the models that sell answers by the token and have not retired.
 
+    Models that make pictures or speech, or write down speech, are found by their names only.
+
     Args:
         book: The prices.
         on: The day.
@@ -89,6 +91,8 @@ def on_sale(
         if any(word not in f"{provider} {sku}".lower() for word in words):
             continue
         model = book.catalog.model(provider, sku)
+        if model.kind and not words:
+            continue
         gone = model.ends_for_certain and model.retires is not None and model.retires <= on
         young = oldest is None or (model.released is not None and model.released >= oldest)
         if not gone and young and not (model.released is not None and model.released > on):

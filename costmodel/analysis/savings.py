@@ -302,7 +302,8 @@ def _proposed(calls: Calls, content: str) -> Iterator[Model]:
             old = model.released is None or not last - NEW <= model.released <= last
             gone = model.ends_for_certain and (model.retires or last) <= last
             sold = book.sells(Key("inference", provider, sku), "output_mtok")
-            if old or gone or not sold or present.get((provider, sku), 0.0) > 1 - MAIN:
+            used = present.get((provider, sku), 0.0) > 1 - MAIN
+            if model.kind or old or gone or not sold or used:
                 continue
             try:
                 saving = _on_model(calls, model, content)

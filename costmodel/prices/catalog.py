@@ -38,6 +38,7 @@ class Model:
         cache_min_tokens: Shortest prompt prefix that is cached, nan if there is no caching.
         cache_ttl_minutes: Time an unused cached prefix is kept. [min]
         params_total: Parameters, mixture of experts counted whole; nan if not known.
+        kind: image | speech | transcription where it does not answer text with text.
         row: The row this was read from, empty if the model has none.
     """
 
@@ -53,6 +54,7 @@ class Model:
     cache_min_tokens: float = math.nan
     cache_ttl_minutes: float = math.nan
     params_total: float = math.nan
+    kind: str = ""
     row: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
 
     @property

@@ -341,7 +341,7 @@ TABLES: dict[str, Table] = {
             "params_total",
         ),
         dates=("released", "retires"),
-        words={"retires_kind": RETIREMENT_KINDS},
+        words={"retires_kind": RETIREMENT_KINDS, "kind": ("image", "speech", "transcription")},
         required=("provider", "model"),
         dated=False,
         priced=False,

@@ -45,6 +45,15 @@ def test_models_to_come_and_models_gone_are_not_on_sale(shipped: cm.PriceBook) -
             assert not (model.ends_for_certain and model.retires and model.retires <= day)
 
 
+def test_what_answers_no_text_with_text_is_found_by_its_name_only(shipped: cm.PriceBook) -> None:
+    every = {model.name for model in on_sale(shipped, ON, makers=False, new_days=None)}
+    assert "gpt-image-2" not in every
+    assert "gpt-4o-transcribe" not in every
+    assert "gpt-image-2" in {model.name for model in on_sale(shipped, ON, find="gpt-image")}
+    # sold by the step of a picture: no price per token, so no row
+    assert not [name for name in every if "flux" in name]
+
+
 def test_a_prompt_beyond_the_window_leaves_a_model_out(shipped: cm.PriceBook) -> None:
     models = on_sale(shipped, ON)
     short = {r["model"] for r in request_costs(Mix(1_000, 100), models, shipped, ON)}

@@ -17,6 +17,20 @@ TUNED_NAME = re.compile(r"ft:([^:]+)(?::.*)?")
 VENDORS = ("openai", "anthropic", "google", "mistral", "cohere", "deepseek", "xai")
 
 
+def start_of(row: Record) -> date:
+    """Return the first day on which a row holds; what has no first day always did."""
+    return row["effective_from"] or date.min
+
+
+def _holds(row: Record, on: date) -> bool:
+    return bool(start_of(row) <= on < (row["effective_to"] or date.max))
+
+
+def _rank(row: Record) -> tuple[int, date]:
+    """Which of two rows that hold wins: that of the later layer, then the later one."""
+    return row["layer"], start_of(row)
+
+
 def same_rows(rows: Iterable[Record], key: tuple[str, ...]) -> dict[tuple[object, ...], Record]:
     """Lay rows over each other: of rows with the same key the last one stays."""
     return {tuple(row[column] for column in key): row for row in rows}
@@ -268,13 +282,11 @@ class Catalog:
         """Return the tuning offers in force on a day: of each key the row of the last layer."""
         best: dict[tuple[object, ...], Record] = {}
         for row in self.offers:
-            start, end = row["effective_from"] or date.min, row["effective_to"] or date.max
-            if not start <= on < end:
+            if not _holds(row, on):
                 continue
             key = tuple(row[column] for column in TABLES["finetuning"].key)
-            rank = (row["layer"], start)
             old = best.get(key)
-            if old is None or rank >= (old["layer"], old["effective_from"] or date.min):
+            if old is None or _rank(row) >= _rank(old):
                 best[key] = row
         return list(best.values())
 
@@ -340,17 +352,12 @@ class Catalog:
             shown = " or ".join(filter(None, sold)) or "a method of its own choice"
             message = f"{provider} tunes {name!r} with {shown}, not with {method!r}"
             raise PriceError(message)
-        valid = [
-            row
-            for row in chosen
-            if (row["effective_from"] or date.min) <= on < (row["effective_to"] or date.max)
-        ]
+        valid = [row for row in chosen if _holds(row, on)]
         if not valid:
             first = min(row["effective_from"] or date.max for row in chosen)
             message = f"{provider} prices tuning of {name!r} from {first} on, not on {on}"
             raise PriceError(message)
-        best = max(valid, key=lambda row: (row["layer"], row["effective_from"] or date.min))
-        return TuningOffer.of(best)
+        return TuningOffer.of(max(valid, key=_rank))
 
     def tokens_per(self, encoding: str, counted_with: str, content: str = "english") -> float:
         """Return tokens of an encoding per token of another, for one kind of content.
@@ -403,6 +410,31 @@ class Catalog:
             message = f"no provider has a model {word!r} in the price tables{nearest(word, every)}"
             raise PriceError(message)
         return found
+
+    def rates_of(self, currency: str) -> list[Record]:
+        """Return the exchange rates of a currency, oldest first; none if it has no row.
+
+        Each holds until the next one begins, and the first one before its day, too.
+
+        Raises:
+            PriceError: If a rate has an end.
+        """
+        return self._rates.get(currency, [])
+
+    @cached_property
+    def _rates(self) -> dict[str, list[Record]]:
+        rates: dict[str, list[Record]] = {}
+        for row in sorted(self.rates, key=_rank):
+            if row["effective_to"]:
+                message = (
+                    f"{row['file']} line {row['line']}: a rate holds until the next one; "
+                    "leave effective_to blank"
+                )
+                raise PriceError(message)
+            # a later layer has the word from its day on
+            before = [r for r in rates.get(row["currency"], []) if start_of(r) < start_of(row)]
+            rates[row["currency"]] = [*before, row]
+        return rates
 
     def image_rule(self, model: str, encoding: str, detail: str = "high") -> Record | None:
         """Return the row of `images.csv` for a model, by its name or its encoding."""

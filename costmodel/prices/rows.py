@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from costmodel.errors import PriceError, nearest
 from costmodel.months import Array
-from costmodel.prices.catalog import Catalog, tuning_sku
+from costmodel.prices.catalog import Catalog, start_of, tuning_sku
 from costmodel.prices.meters import (
     INFRASTRUCTURE_ITEMS,
     METERS,
@@ -279,16 +279,15 @@ def assemble(
     _check_names(catalog, tables)
     for provider in catalog.providers:
         catalog.spellings(provider)
-    rates = _rates(tables["fx"])
-    entries: list[tuple[tuple[Any, ...], PriceRow, dict[str, float]]] = []
+    entries: list[Entry] = []
     for name in PRICE_TABLES:
         for row in tables[name]:
             key, prices = _priced(name, row)
-            rate = _usd_rate(row, rates)
-            entry = _price_row(key, row, rates)
-            order = (name, *_words(key), *_selectors(row), row["layer"], _start(row))
-            entries.append((order, entry, {m: p * rate for m, p in prices.items()}))
-    entries = _overridden(entries, tables["overrides"], catalog, rates)
+            order = (name, *_words(key), *_selectors(row), row["layer"], start_of(row))
+            for term in _terms(row, catalog):
+                dollars = {meter: price * term.usd for meter, price in prices.items()}
+                entries.append((order, _price_row(key, row, term), dollars))
+    entries = _overridden(entries, tables["overrides"], catalog)
     entries.sort(key=lambda entry: entry[0])
     usd = np.full((len(entries), len(METER_NAMES)), math.nan)
     for k, (_, _, prices) in enumerate(entries):
@@ -297,25 +296,46 @@ def assemble(
     return _linked([row for _, row, _ in entries]), usd, catalog
 
 
-def _rates(rows: Iterable[Record]) -> dict[str, Record]:
-    """Return the latest exchange rate of each currency."""
-    rates: dict[str, Record] = {}
-    for row in sorted(rows, key=lambda row: (row["layer"], row["effective_from"] or date.min)):
-        rates[row["currency"]] = row
-    return rates
+@dataclass(frozen=True)
+class _Term:
+    """Days in which a row holds at one exchange rate: US dollars per unit, and words for it."""
+
+    start: date | None
+    end: date | None
+    usd: float = 1.0
+    said: str = ""
 
 
-def _usd_rate(row: Record, rates: Mapping[str, Record]) -> float:
-    currency = row["currency"] or "USD"
-    if currency == "USD":
-        return 1.0
-    if currency not in rates:
+def _terms(row: Record, catalog: Catalog) -> list[_Term]:
+    """Split the days in which a row holds by the exchange rates of its currency."""
+    start, end, currency = row["effective_from"], row["effective_to"], row["currency"]
+    if currency in ("", "USD"):
+        return [_Term(start, end)]
+    rates = catalog.rates_of(currency)
+    if not rates:
+        known = {"USD", *(rate["currency"] for rate in catalog.rates)}
         message = (
             f"{row['file']} line {row['line']}: currency {currency!r} has no row in fx.csv"
-            f"{nearest(currency, {'USD', *rates})}"
+            f"{nearest(currency, known)}"
         )
         raise PriceError(message)
-    return float(rates[currency]["usd_per_unit"])
+    found = []
+    for k, rate in enumerate(rates):
+        begin = _later(start, rate["effective_from"] if k else None)
+        close = _sooner(end, rates[k + 1]["effective_from"] if k + 1 < len(rates) else None)
+        if begin is None or close is None or begin < close:
+            usd = float(rate["usd_per_unit"])
+            said = f"{currency} at {usd:g} US$, {rate['file']} line {rate['line']}"
+            found.append(_Term(begin, close, usd, said))
+    return found
+
+
+def _later(*starts: date | None) -> date | None:
+    return max(filter(None, starts), default=None)
+
+
+def _sooner(*ends: date | None) -> date | None:
+    return min(filter(None, ends), default=None)
 
 
 def _priced(name: str, row: Record) -> tuple[Key, dict[str, float]]:
@@ -355,14 +375,12 @@ def _priced(name: str, row: Record) -> tuple[Key, dict[str, float]]:
     return key, prices
 
 
-def _price_row(key: Key, row: Record, rates: Mapping[str, Record]) -> PriceRow:
+def _price_row(key: Key, row: Record, term: _Term) -> PriceRow:
     note, facts = row["note"], row
-    if row["currency"] not in ("", "USD"):
-        fx = rates[row["currency"]]
-        said = f"{row['currency']} at {fx['usd_per_unit']:g} US$, {fx['file']} line {fx['line']}"
-        note = "; ".join(filter(None, [note, said]))
+    if term.said:
+        note = "; ".join(filter(None, [note, term.said]))
         if "minimum" in row:
-            facts = row | {"minimum": row["minimum"] * fx["usd_per_unit"]}
+            facts = row | {"minimum": row["minimum"] * term.usd}
     return PriceRow(
         key=key,
         file=row["file"],
@@ -370,8 +388,8 @@ def _price_row(key: Key, row: Record, rates: Mapping[str, Record]) -> PriceRow:
         source=row["source"],
         source_kind=row["source_kind"],
         verified_on=row["verified_on"],
-        effective_from=row["effective_from"],
-        effective_to=row["effective_to"],
+        effective_from=term.start,
+        effective_to=term.end,
         over_input_tokens=row.get("over_input_tokens", 0.0),
         window=row.get("window", ""),
         note=note,
@@ -386,10 +404,6 @@ def _words(key: Key) -> tuple[str, ...]:
 def _selectors(row: Record) -> tuple[float, bool, str]:
     window = row.get("window", "")
     return (row.get("over_input_tokens", 0.0), bool(window), window)
-
-
-def _start(row: Record) -> date:
-    return row["effective_from"] or date.min
 
 
 def _check_names(catalog: Catalog, tables: Mapping[str, Sequence[Record]]) -> None:
@@ -438,9 +452,7 @@ def _model(row: PriceRow) -> str:
     return str(row.facts.get("model", ""))
 
 
-def _overridden(
-    entries: list[Entry], overrides: Sequence[Record], catalog: Catalog, rates: Mapping[str, Record]
-) -> list[Entry]:
+def _overridden(entries: list[Entry], overrides: Sequence[Record], catalog: Catalog) -> list[Entry]:
     """Lay contract prices over list prices: each is a row on top that keeps its list row."""
     result = list(entries)
     for rank, row in enumerate(overrides):
@@ -476,7 +488,8 @@ def _overridden(
             hint = nearest(row["model"], skus) if skus else nearest(row["provider"], known)
             message = f"{where}: overrides nothing: no price row for {wanted!r}{hint}"
             raise PriceError(message)
-        for order, listed, prices in hits:
+        terms = _terms(row, catalog)
+        for (order, listed, prices), term in product(hits, terms):
             meters = (
                 [row["meter"]]
                 if row["meter"]
@@ -484,10 +497,10 @@ def _overridden(
             )
             own = dict(prices)
             for meter in meters:
-                price = row["price"] * _usd_rate(row, rates)
+                price = row["price"] * term.usd
                 own[meter] = prices[meter] * row["multiplier"] if math.isnan(price) else price
-            start = max(filter(None, [listed.effective_from, row["effective_from"]]), default=None)
-            end = min(filter(None, [listed.effective_to, row["effective_to"]]), default=None)
+            start = _later(listed.effective_from, term.start)
+            end = _sooner(listed.effective_to, term.end)
             if start and end and start >= end:
                 continue
             contract = replace(
@@ -499,7 +512,7 @@ def _overridden(
                 verified_on=row["verified_on"],
                 effective_from=start,
                 effective_to=end,
-                note=row["note"],
+                note="; ".join(filter(None, [row["note"], term.said])),
                 contracted=frozenset(meters),
                 facts={**listed.facts, "_listed": id(listed)},
             )

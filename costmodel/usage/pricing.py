@@ -184,7 +184,7 @@ def usd_of(frame: pd.DataFrame, book: PriceBook) -> tuple[Ints, list[str]]:
         mine = np.flatnonzero(codes == code)
         if name in ("", "USD") or not mine.size:
             continue
-        rates = [row for row in book.catalog.rates if row["currency"] == name]
+        rates = book.catalog.rates_of(name)
         if not rates:
             first = frame.iloc[int(mine[0])]
             known = {"USD", *(row["currency"] for row in book.catalog.rates)}
@@ -193,12 +193,9 @@ def usd_of(frame: pd.DataFrame, book: PriceBook) -> tuple[Ints, list[str]]:
                 f"to fx.csv, in a folder named with --prices{nearest(name, known)}"
             )
             raise DataError(message)
-        rates.sort(key=lambda row: (row["layer"], row["effective_from"] or date.min))
-        begins = np.array([row["effective_from"] or date.min for row in rates], "datetime64[D]")
         # money older than the first rate takes it, and the note says of when it is
-        which = np.zeros(mine.size, np.int64)
-        for k, begin in enumerate(begins):
-            which[days[mine] >= begin] = k
+        begins = [row["effective_from"] for row in rates[1:]]
+        which = np.searchsorted(np.array(begins, "datetime64[D]"), days[mine], side="right")
         parts = np.array([round(row["usd_per_unit"] * RATE) for row in rates], np.int64)[which]
         high, low = np.divmod(amount[mine], RATE)
         usd[mine] = product(high, parts, name) + (low * parts + RATE // 2) // RATE

@@ -316,6 +316,56 @@ def test_minimums_are_converted_too(layer: Layer, example_dir: Path) -> None:
     assert usd == pytest.approx(5.0)
 
 
+RATES = "currency,usd_per_unit,effective_from"
+
+
+def test_a_rate_holds_from_its_day_on(layer: Layer, example_dir: Path) -> None:
+    own = layer(fx=f"{RATES}\nEUR,1.3,2027-01-16\nEUR,1.2,2026-06-01")
+    book = cm.PriceBook.read(example_dir, own, shipped=False)
+    # before the first own rate the one below holds, 1.25
+    for day, usd in (("2026-05-31", 1.25), ("2027-01-15", 1.2), ("2027-01-16", 1.3)):
+        assert request_usd(book, "euro-1", on=day) == pytest.approx(usd)
+    key = Key("inference", "example", "euro-1")
+    matches = book.match(key, "input_mtok", Months(date(2027, 1, 1), 2))
+    # 15 of the 31 days of January at 1.2, the rest and February at 1.3
+    assert [book.unit_usd(m.row, "input_mtok") for m in matches] == [1.2, 1.3]
+    assert [np.broadcast_to(m.share, 2).tolist() for m in matches] == [
+        pytest.approx([15 / 31, 0]),
+        pytest.approx([16 / 31, 1]),
+    ]
+    assert "EUR at 1.3 US$" in book.rows[matches[1].row].note
+
+
+def test_a_new_rate_does_not_bring_back_an_old_price(layer: Layer, example_dir: Path) -> None:
+    head = "model,input_per_mtok,currency,effective_from"
+    own = layer(
+        inference__example=f"{head}\neuro-1,2,EUR,\neuro-1,3,EUR,2026-11-01",
+        fx=f"{RATES}\nEUR,1.5,2026-12-01",
+    )
+    book = cm.PriceBook.read(example_dir, own, shipped=False)
+    assert request_usd(book, "euro-1", on="2026-10-01") == pytest.approx(2 * 1.25)
+    assert request_usd(book, "euro-1", on="2026-11-30") == pytest.approx(3 * 1.25)
+    assert request_usd(book, "euro-1", on="2026-12-01") == pytest.approx(3 * 1.5)
+
+
+def test_a_contract_in_euros_moves_with_the_rate(layer: Layer, example_dir: Path) -> None:
+    row = "example,mini-1,input_mtok,0.2,EUR"
+    own = layer(
+        overrides=f"provider,model,meter,price,currency\n{row}", fx=f"{RATES}\nEUR,1.5,2027-01-01"
+    )
+    book = cm.PriceBook.read(example_dir, own, shipped=False)
+    assert request_usd(book, on="2026-12-31") == pytest.approx(0.2 * 1.25)
+    assert request_usd(book, on="2027-01-01") == pytest.approx(0.2 * 1.5)
+    note = book.rows[book.row_on(Key("inference", "example", "mini-1"), date(2027, 1, 1))].note
+    assert "EUR at 1.5 US$" in note
+
+
+def test_a_rate_with_an_end_is_refused(layer: Layer, example_dir: Path) -> None:
+    own = layer(fx="currency,usd_per_unit,effective_to\nEUR,1.3,2027-01-16")
+    with pytest.raises(cm.PriceError, match="line 2: a rate holds until the next one"):
+        cm.PriceBook.read(example_dir, own, shipped=False)
+
+
 # tiers, windows, regions, modes
 
 

@@ -36,7 +36,7 @@ def commands() -> Iterator[tuple[str, TyperCommand]]:
             words = before + typed.get(name, name)
             if isinstance(command, TyperGroup):
                 yield from walk(command, f"{words} ")
-            else:
+            elif isinstance(command, TyperCommand):
                 yield words, command
 
     whole = typer.main.get_command(app)

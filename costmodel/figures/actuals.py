@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from costmodel.analysis.wording import brief, money
 from costmodel.figures import style
-from costmodel.figures.style import Ink, Label, said
+from costmodel.figures.labels import Label, end_labels
+from costmodel.figures.rows import bar, beside, row_axis
+from costmodel.figures.style import said
+from costmodel.months import add_months
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,24 +43,25 @@ def spending(found: Mapping[str, Any], *, bill: pd.DataFrame | None = None) -> g
 
     rows = found["forecast"]["by_month"]
     months = [f"{row['month']}-01" for row in rows]
+    edges = [*months, add_months(date.fromisoformat(months[-1]), 1).isoformat()]
     figure = go.Figure()
     edge = {"color": style.VERMILLION.line, "width": 1, "dash": "dot"}
     for end, fill in (("p90", None), ("p10", "tonexty")):
         figure.add_scatter(
-            x=months,
-            y=_cents(rows, f"usage_budget_{end}"),
+            x=edges,
+            y=_steps(rows, f"usage_budget_{end}"),
             mode="lines",
-            line=edge | {"shape": "hvh"},
+            line=edge | {"shape": "hv"},
             fill=fill,
             fillcolor=style.alpha(style.VERMILLION.line, 0.16),
             hoverinfo="skip",
         )
     _bars(figure, rows, months, bill)
     figure.add_scatter(
-        x=months,
-        y=_cents(rows, "usage_budget_usd"),
+        x=edges,
+        y=_steps(rows, "usage_budget_usd"),
         mode="lines",
-        line={"color": style.VERMILLION.line, "width": 3, "shape": "hvh"},
+        line={"color": style.VERMILLION.line, "width": 3, "shape": "hv"},
         hoverinfo="skip",
     )
     columns = ("usage_budget_p90", "usage_p90", "usage_actual_usd", "usage_expected_usd")
@@ -74,10 +79,10 @@ def spending(found: Mapping[str, Any], *, bill: pd.DataFrame | None = None) -> g
             style.SKY.text,
         ),
     ]
-    style.end_labels(figure, labels, MONTHS_PX)
-    seen = style.coloured("■&nbsp;spent", style.BLUE)
-    coming = style.coloured("■&nbsp;forecast, its range P10 to P90", style.SKY)
-    budget = style.coloured("━&nbsp;budget, band P10 to P90", style.VERMILLION)
+    end_labels(figure, labels, MONTHS_PX)
+    seen = style.key("spent", style.BLUE)
+    coming = style.key("forecast, its range P10 to P90", style.SKY)
+    budget = style.key("budget, band P10 to P90", style.VERMILLION, "━")
     notes = [
         f"{said(found['option'])}, usage of each month: {seen} {coming} {budget}",
         said(found["forecast"]["said"]),
@@ -94,6 +99,12 @@ def spending(found: Mapping[str, Any], *, bill: pd.DataFrame | None = None) -> g
 
 def _cents(rows: Sequence[Mapping[str, Any]], key: str) -> list[float]:
     return [round(row[key] or 0.0, 2) for row in rows]
+
+
+def _steps(rows: Sequence[Mapping[str, Any]], key: str) -> list[float]:
+    """Return the heights of steps from month to month, to the end of the last one."""
+    usd = _cents(rows, key)
+    return [*usd, usd[-1]]
 
 
 def _bars(
@@ -119,7 +130,8 @@ def _bars(
             mine = bill[(bill["month"] == row["month"]) & bill["meter"].str.endswith("_mtok")]
             text += style.provenance(mine)
         about.append(text)
-    common = {"x": months, "customdata": about, "hovertemplate": "%{customdata}<extra></extra>"}
+    common = {"x": months, "xperiod": "M1", "xperiodalignment": "middle", "customdata": about,
+              "hovertemplate": "%{customdata}<extra></extra>"}  # fmt: skip
     figure.add_bar(y=spent, marker={"color": style.BLUE.line}, **common)
     up = [round(row["usage_p90"] - row["usage_expected_usd"], 2) for row in rows]
     down = [round(row["usage_expected_usd"] - row["usage_p10"], 2) for row in rows]
@@ -169,22 +181,22 @@ def variance(found: Mapping[str, Any], *, bill: pd.DataFrame | None = None) -> g
     names = ["<b>Budget</b>", *(PARTS[name][0] for name, _ in parts), "<b>Actual</b>"]
     token_lines = None if bill is None else bill[bill["meter"].str.endswith("_mtok")]
     cites = "" if token_lines is None else style.provenance(token_lines)
-    _bar(figure, 0, 0.0, plan, style.GREY, f"<b>Budget</b> {money(plan)}{cites}")
-    _beside(figure, plan, 0, f"<b>{brief(plan)}</b>")
+    bar(figure, 0, plan, style.GREY, f"<b>Budget</b> {money(plan)}{cites}")
+    beside(figure, plan, 0, f"<b>{brief(plan)}</b>")
     at, ends = plan, [0.0, plan, usage]
     for k, (name, usd) in enumerate(parts, 1):
         word, reading = PARTS[name]
         ink = style.VERMILLION if usd > 0 else style.GREEN
         text = f"<b>{word}</b> {_signed(usd, money)}<br>{reading}"
-        _bar(figure, k, at, usd, ink, text + _lines(found, name))
+        bar(figure, k, usd, ink, text + _lines(found, name), begin=at)
         at += usd
         ends.append(at)
-        _beside(figure, max(at, at - usd), k, _signed(usd, brief))
-    _bar(figure, len(parts) + 1, 0.0, usage, style.BLUE, f"<b>Actual</b> {money(usage)}")
-    _beside(figure, usage, len(parts) + 1, f"<b>{brief(usage)}</b>")
+        beside(figure, max(at, at - usd), k, _signed(usd, brief))
+    bar(figure, len(parts) + 1, usage, style.BLUE, f"<b>Actual</b> {money(usage)}")
+    beside(figure, usage, len(parts) + 1, f"<b>{brief(usage)}</b>")
     low, high = min(ends), max(ends) or 1.0
-    more = style.coloured("■&nbsp;costs more", style.VERMILLION)
-    less = style.coloured("■&nbsp;costs less", style.GREEN)
+    more = style.key("costs more", style.VERMILLION)
+    less = style.key("costs less", style.GREEN)
     note = f"{said(found['option'])}, usage from {found['from']} to {found['to']}: {more} {less}; "
     note += "the bars add up"
     style.dress(figure, _variance_finding(parts, plan, usage), [note], plot_px=BAR_PX * len(names))
@@ -196,13 +208,7 @@ def variance(found: Mapping[str, Any], *, bill: pd.DataFrame | None = None) -> g
             "range": [low - (high - low) * (0.1 if low < 0 else 0), high + (high - low) * 0.14],
             "nticks": 7,
         },
-        yaxis={
-            "tickvals": list(range(len(names))),
-            "ticktext": names,
-            "range": [len(names) - 0.4, -0.6],
-            "automargin": True,
-            "showgrid": False,
-        },
+        yaxis=row_axis(names),
     )
 
 
@@ -232,29 +238,6 @@ def _lines(found: Mapping[str, Any], name: str) -> str:
         sums[line] = sums.get(line, 0.0) + row[f"{name}_usd"]
     largest = sorted(sums.items(), key=lambda pair: -abs(pair[1]))[:4]
     return "".join(f"<br>{said(line)} {_signed(usd, money)}" for line, usd in largest if usd)
-
-
-def _bar(figure: go.Figure, at: int, begin: float, usd: float, ink: Ink, text: str) -> None:
-    figure.add_bar(
-        orientation="h",
-        y=[at],
-        x=[round(usd, 6)],
-        base=[round(begin, 6)],
-        marker={"color": ink.line},
-        customdata=[text],
-        hovertemplate="%{customdata}<extra></extra>",
-    )
-
-
-def _beside(figure: go.Figure, x: float, at: int, text: str) -> None:
-    figure.add_annotation(
-        x=x,
-        y=at,
-        text=f" {text}",
-        showarrow=False,
-        xanchor="left",
-        font={"size": style.LABEL_SIZE},
-    )
 
 
 def _variance_finding(parts: Sequence[tuple[str, float]], plan: float, usage: float) -> str:

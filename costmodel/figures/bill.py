@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from costmodel.analysis.wording import amount, brief, money
 from costmodel.bill import PHASES
 from costmodel.figures import style
-from costmodel.figures.style import PHASE_COLOURS, said
+from costmodel.figures.rows import bar, beside, row_axis
+from costmodel.figures.style import PHASE_INKS, said
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,30 +60,14 @@ def waterfall(frame: pd.DataFrame, name: str, months: int) -> go.Figure:
         )
     bars = _bars(frame, total)
     begin = 0.0
-    ends: list[float] = []
     for at, (_, phase, rows) in enumerate(bars):
         usd = float(rows["cost_usd"].sum())
-        figure.add_bar(
-            orientation="h",
-            y=[at],
-            x=[usd],
-            base=[begin],
-            marker={"color": PHASE_COLOURS[phase]},
-            customdata=[[_about(rows, phase, total)]],
-            hovertemplate="%{customdata[0]}<extra></extra>",
-        )
+        bar(figure, at, usd, PHASE_INKS[phase], _about(rows, phase, total), begin=begin)
         begin += usd
-        ends.append(begin)
-        _beside(figure, begin, at, brief(usd))
-    figure.add_bar(
-        orientation="h",
-        y=[len(bars)],
-        x=[total],
-        marker={"color": style.GREY.line},
-        customdata=[[f"<b>Total</b><br>{money(total)}{style.provenance(frame)}"]],
-        hovertemplate="%{customdata[0]}<extra></extra>",
-    )
-    _beside(figure, total, len(bars), f"<b>{brief(total)}</b>")
+        beside(figure, begin, at, brief(usd))
+    about = f"<b>Total</b><br>{money(total)}{style.provenance(frame)}"
+    bar(figure, len(bars), total, style.GREY, about)
+    beside(figure, total, len(bars), f"<b>{brief(total)}</b>")
     phases = [phase for phase in PHASES if phase in set(frame["phase"])]
     notes = [f"{said(name)}, {months} months: {style.phase_key(phases)}", *_first_training(frame)]
     style.dress(
@@ -91,13 +76,7 @@ def waterfall(frame: pd.DataFrame, name: str, months: int) -> go.Figure:
     return figure.update_layout(
         bargap=0.25,
         xaxis={"tickprefix": "$", "range": [0, total * 1.13], "nticks": 8},
-        yaxis={
-            "tickvals": list(range(len(bars) + 1)),
-            "ticktext": [*(said(label) for label, _, _ in bars), "<b>Total</b>"],
-            "range": [len(bars) + 0.6, -0.6],
-            "automargin": True,
-            "showgrid": False,
-        },
+        yaxis=row_axis([*(said(label) for label, _, _ in bars), "<b>Total</b>"]),
     )
 
 
@@ -129,10 +108,6 @@ def _bars(frame: pd.DataFrame, total: float) -> list[tuple[str, str, pd.DataFram
 
 def _word(activity: str) -> str:
     return WORDS.get(activity, activity.replace("_", " ").capitalize())
-
-
-def _beside(figure: go.Figure, end: float, at: int, text: str) -> None:
-    figure.add_annotation(x=end, y=at, text=f" {text}", showarrow=False, xanchor="left")
 
 
 def _about(rows: pd.DataFrame, phase: str, total: float) -> str:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from costmodel.analysis.uncertainty import CHANGES_AT_RANDOM
 from costmodel.analysis.wording import brief, money, tally
 from costmodel.figures import style
+from costmodel.figures.labels import Label, end_labels
 from costmodel.figures.lanes import lanes_key, lanes_of, lanes_px, over_lanes
-from costmodel.figures.style import Label, said
+from costmodel.figures.rows import row_axis
+from costmodel.figures.style import said
 from costmodel.months import add_months
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ def burn(
     if limit is not None:
         _limit(figure, limit)
         labels.append(Label(f"limit {brief(limit)}", limit / top, style.QUIET))
-    style.end_labels(figure, labels, BURN_PX)
+    end_labels(figure, labels, BURN_PX)
     lanes = lanes_of(events)
     notes = [
         f"Spent by the end of each month · line = median of {found['draws']:,} draws, "
@@ -241,7 +243,7 @@ def tornado(found: Mapping[str, Any], name: str, *, bill: pd.DataFrame | None = 
     values = [d[f"{end}_usd"] for d in drivers for end in ("low", "high")]
     low, high = min(*values, middle), max(*values, middle)
     room = (high - low) * 0.16
-    key = " ".join(style.coloured(f"■&nbsp;{word}", ink) for _, word, ink in ends)
+    key = " ".join(style.key(word, ink) for _, word, ink in ends)
     notes = [
         f"One input at a time at its {key}, the others at their mean ({brief(middle)}); "
         f"{len(found['months'])} months"
@@ -251,13 +253,7 @@ def tornado(found: Mapping[str, Any], name: str, *, bill: pd.DataFrame | None = 
         barmode="overlay",
         bargap=0.35,
         xaxis={"tickprefix": "$", "range": [low - room, high + room], "nticks": 7},
-        yaxis={
-            "tickvals": list(range(len(drivers))),
-            "ticktext": [_driver_name(d) for d in drivers],
-            "range": [len(drivers) - 0.4, -0.6],
-            "automargin": True,
-            "showgrid": False,
-        },
+        yaxis=row_axis([_driver_name(d) for d in drivers]),
     )
 
 

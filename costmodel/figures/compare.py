@@ -12,6 +12,7 @@ import numpy as np
 from costmodel.analysis.wording import money, whole
 from costmodel.bill import PHASES, Bill
 from costmodel.figures import style
+from costmodel.figures.labels import NARROW_PX, Box, name_point, placed
 from costmodel.figures.style import PHASE_COLOURS, PHASE_WORDS, said
 
 if TYPE_CHECKING:
@@ -95,9 +96,7 @@ def cost_by_phase(
     if ranked.any() and shown["usd_per_success"].notna().any():
         note += " (cost per successful outcome)"
     if damage.any():
-        note += (
-            f" · {style.coloured('■&nbsp;Damage', style.GREY)} of requests that fail, not billed"
-        )
+        note += f" · {style.key('Damage', style.GREY)} of requests that fail, not billed"
     if not ranked.all():
         note += " · pale: below the required success rate, or none stated"
     notes = [note]
@@ -232,19 +231,22 @@ def pareto(
     order = [*best, *(k for k in range(len(rated)) if k not in best)]
     names = [style.clipped(rated["name"].iloc[k]) for k in order]
     at = [
-        ((xs[k] - low) / (high - low) * style.NARROW_PX,
+        ((xs[k] - low) / (high - low) * NARROW_PX,
          (rate[k] - floor) / (ceiling - floor) * PARETO_PX)
         for k in order
     ]  # fmt: skip
-    steps = pairwise([*at[: len(best)], (style.NARROW_PX, 0.0)])
-    lines = [style.Box(x + 9, y - 1, nx, y + 1) for (x, y), (nx, _) in steps if nx > x + SHORT_PX]
+    steps = pairwise([*at[: len(best)], (NARROW_PX, 0.0)])
+    lines = [Box(x + 9, y - 1, nx, y + 1) for (x, y), (nx, _) in steps if nx > x + SHORT_PX]
     if required is not None:
         height = (required - floor) / (ceiling - floor) * PARETO_PX
-        lines.append(style.Box(0.0, height - 1, style.NARROW_PX, height + 1))
-    offsets = style.placed(at, names, height=PARETO_PX, taken=lines)
+        lines.append(Box(0.0, height - 1, NARROW_PX, height + 1))
+    offsets = placed(at, names, height=PARETO_PX, taken=lines)
     for k, name, offset in zip(order, names, offsets, strict=True):
         if offset is not None:
-            _name_point(figure, (float(xs[k]), float(rate[k])), name, offset, on_line=k in best)
+            text, colour = said(name), style.QUIET
+            if k in best:
+                text, colour = f"<b>{text}</b>", style.TEXT
+            name_point(figure, (float(xs[k]), float(rate[k])), text, offset, colour)
     notes = [
         f"{UNIT_COSTS[cost]} · filled = on the line, hollow = another option is better in both"
     ]
@@ -314,32 +316,6 @@ def _staircase(
         mode="lines",
         line={"shape": "hv", "dash": "dot", "color": style.VERMILLION.line, "width": 1.5},
         hoverinfo="skip",
-    )
-
-
-def _name_point(
-    figure: go.Figure,
-    at: tuple[float, float],
-    name: str,
-    offset: tuple[float, float],
-    *,
-    on_line: bool,
-) -> None:
-    far = abs(offset[1]) > style.LINE_PX
-    figure.add_annotation(
-        x=at[0],
-        y=at[1],
-        text=f"<b>{said(name)}</b>" if on_line else said(name),
-        font={"size": style.LABEL_SIZE, "color": style.TEXT if on_line else style.QUIET},
-        showarrow=far,
-        arrowhead=0,
-        arrowwidth=1,
-        arrowcolor=style.GREY.line,
-        ax=offset[0],
-        ay=-offset[1],
-        xshift=0 if far else offset[0],
-        yshift=0 if far else offset[1],
-        standoff=6,
     )
 
 

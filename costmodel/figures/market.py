@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from costmodel.analysis.request_costs import unbeaten
 from costmodel.analysis.wording import brief, money
 from costmodel.figures import style
-from costmodel.figures.rows import Row, rows_figure
-from costmodel.figures.style import Label, said
+from costmodel.figures.labels import NARROW_PX, Box, Label, end_labels, name_point, placed
+from costmodel.figures.rows import Row, row_axis, rows_figure
+from costmodel.figures.style import said
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +91,7 @@ def price_history(frame: pd.DataFrame, on: date, *, ahead_days: int = 180) -> go
         end_usd = float((open_ if len(open_) else rows)["unit_price_usd"].iloc[-1])
         text = f"{word} {style.price(end_usd)}"
         labels.append(Label(text, (math.log10(end_usd) - low) / (high - low), ink.text))
-    style.end_labels(figure, labels, HISTORY_PX)
+    end_labels(figure, labels, HISTORY_PX)
     figure.add_vline(x=on.isoformat(), line={"color": style.QUIET, "dash": "dot", "width": 1})
     figure.add_annotation(
         x=on.isoformat(),
@@ -184,7 +185,7 @@ def rents(frame: pd.DataFrame, on: date) -> go.Figure:
     gpu, best = frame["gpu"].iloc[0], frame.iloc[0]
     usual = float(frame["usd_per_gpu_hour"].median())
     looks = [MARKET_LOOKS[market] for market in present]
-    key = " ".join(style.coloured(f"■&nbsp;{word}", ink) for word, ink, _ in looks)
+    key = " ".join(style.key(word, ink) for word, ink, _ in looks)
     more = len(cheapest) - len(providers)
     notes = [f"US$ per GPU-hour on {on}: {key}" + (f" · {more} dearer left out" if more else "")]
     low, high = (float(f(shown["usd_per_gpu_hour"])) for f in (min, max))
@@ -193,13 +194,7 @@ def rents(frame: pd.DataFrame, on: date) -> go.Figure:
     style.dress(figure, title, notes, plot_px=ROW_PX * len(providers) + 12)
     return figure.update_layout(
         xaxis={"tickprefix": "$", "range": [0, high * 1.05], "nticks": 8},
-        yaxis={
-            "tickvals": list(range(len(providers))),
-            "ticktext": [said(style.clipped(name)) for name in providers],
-            "range": [len(providers) - 0.4, -0.6],
-            "automargin": True,
-            "showgrid": False,
-        },
+        yaxis=row_axis([said(style.clipped(name)) for name in providers]),
     )
 
 
@@ -293,33 +288,25 @@ def newest_for_the_money(records: Sequence[Mapping[str, Any]], about: str) -> go
     def place(r: Mapping[str, Any]) -> tuple[float, float]:
         across = (math.log10(r["usd"] * THOUSAND) - low) / (high - low)
         up = (date.fromisoformat(r["released"]) - first) / (last - first)
-        return across * style.NARROW_PX, up * PARETO_PX
+        return across * NARROW_PX, up * PARETO_PX
 
     # beside the best, the cheapest of each provider is named
     each = {r["provider"]: r for r in reversed(dated)}
     named = [*best, *(r for r in each.values() if (r["provider"], r["model"]) not in names)]
     known = {(r["provider"], r["model"]) for r in named}
     rest = [place(r) for r in dated if (r["provider"], r["model"]) not in known]
-    taken = [style.Box(a - 4, b - 4, a + 4, b + 4) for a, b in rest]
+    taken = [Box(a - 4, b - 4, a + 4, b + 4) for a, b in rest]
     corners = [place(r) for r in best]
     # the steps of the line
-    taken += [style.Box(a[0] + 1, a[1] - 1, b[0] + 1, a[1] + 1) for a, b in pairwise(corners)]
+    taken += [Box(a[0] + 1, a[1] - 1, b[0] + 1, a[1] + 1) for a, b in pairwise(corners)]
     texts = [str(r["model"]) for r in named]
-    spots = style.placed([place(r) for r in named], texts, height=PARETO_PX, taken=taken)
+    spots = placed([place(r) for r in named], texts, height=PARETO_PX, taken=taken)
     for r, text, spot in zip(named, texts, spots, strict=True):
-        if spot is not None and abs(spot[1]) <= style.LINE_PX:
-            figure.add_annotation(
-                x=math.log10(r["usd"] * THOUSAND),
-                y=r["released"],
-                text=f"<b>{said(text)}</b>" if r in best else said(text),
-                xshift=spot[0],
-                yshift=spot[1],
-                showarrow=False,
-                font={
-                    "size": style.LABEL_SIZE,
-                    "color": style.TEXT if r in best else style.GREY.text,
-                },
-            )
+        if spot is not None:
+            at = (math.log10(r["usd"] * THOUSAND), r["released"])
+            good = r in best
+            name = f"<b>{said(text)}</b>" if good else said(text)
+            name_point(figure, at, name, spot, style.TEXT if good else style.GREY.text)
     left = len(records) - len(dated)
     note = f"US$ per 1,000 requests over day of release · {said(about)} · filled = nothing newer "
     note += "is cheaper · shape = provider"

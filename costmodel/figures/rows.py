@@ -96,15 +96,56 @@ def rows_figure(
     figure.update_layout(
         xaxis=_scale(known, dollars=dollars, log=log, suffix=suffix)
         | {"title": {"text": axis}, "automargin": True},
-        yaxis={
-            "tickvals": places,
-            "ticktext": [_named(row) for row in rows],
-            "range": [len(rows) - 0.4, -0.6],
-            "automargin": True,
-            "showgrid": False,
-        },
+        yaxis=row_axis([_named(row) for row in rows]),
     )
     return figure
+
+
+def row_axis(names: Sequence[str]) -> dict[str, object]:
+    """Return the axis of names beside rows, the first one on top; markup is kept."""
+    return {
+        "tickvals": list(range(len(names))),
+        "ticktext": list(names),
+        "range": [len(names) - 0.4, -0.6],
+        "automargin": True,
+        "showgrid": False,
+    }
+
+
+def bar(
+    figure: go.Figure, at: int, value: float, ink: Ink, about: str, *, begin: float = 0.0
+) -> None:
+    """Draw one bar.
+
+    Args:
+        figure: Where to draw.
+        at: Its row.
+        value: Its length.
+        ink: Its colour.
+        about: What is shown when it is pointed at; markup is kept.
+        begin: Where it begins.
+    """
+    figure.add_bar(
+        orientation="h",
+        y=[at],
+        x=[round(value, 6)],
+        base=[round(begin, 6)],
+        marker={"color": ink.line},
+        customdata=[about],
+        hovertemplate="%{customdata}<extra></extra>",
+    )
+
+
+def beside(figure: go.Figure, x: float, at: int, text: str) -> None:
+    """Write at the right of a bar."""
+    figure.add_annotation(
+        x=x,
+        y=at,
+        text=f" {text}",
+        showarrow=False,
+        xanchor="left",
+        font={"size": style.LABEL_SIZE},
+    )
 
 
 def _named(row: Row) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 
 from costmodel.analysis.wording import money
 from costmodel.figures import style
-from costmodel.figures.style import Label, said
+from costmodel.figures.labels import NARROW_PX, Box, Label, end_labels, name_point, placed
+from costmodel.figures.style import said
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -97,8 +98,8 @@ def cost_against_utilisation(
         labels.append(Label(f"{said(style.clipped(name, 18))} {money(usd)}", at(usd), ink.text))
         if x[0] < full / usd <= 1:
             crossings.append((full / usd, usd))
-    style.end_labels(figure, labels, PLOT_PX)
-    _name_crossings(figure, crossings, (here, full / here), (math.log10(x[0]), at))
+    end_labels(figure, labels, PLOT_PX)
+    _name_crossings(figure, crossings, (here, full / here), hosted, (math.log10(x[0]), at))
     note = f"{said(plan['model'])} on {said(plan['gpu'])}, {said(plan['priced_by'])} · "
     note += (
         "US$ per Mtok of prompt and answer, both scales logarithmic · band = 80 % of predictions"
@@ -125,38 +126,28 @@ def _name_crossings(
     figure: go.Figure,
     found: list[tuple[float, float]],
     here: tuple[float, float],
+    hosted: Mapping[str, float],
     scale: tuple[float, Callable[[float], float]],
 ) -> None:
     """Ring the shares from which own GPUs are cheaper, and write them and one's own beside."""
     begin, at = scale
+
+    def place(share: float, usd: float) -> tuple[float, float]:
+        return (1 - math.log10(share) / begin) * NARROW_PX, at(usd) * PLOT_PX
+
     points = [here, *found]
     texts = [f"you: {style.chance(here[0])}", *(f"{share:.1%}" for share, _ in found)]
-    places = [
-        ((1 - math.log10(share) / begin) * style.NARROW_PX, at(usd) * PLOT_PX)
-        for share, usd in points
-    ]
-    for (share, usd), text, offset in zip(
-        points,
-        texts,
-        # bold letters are wider
-        style.placed(places, [f"{text}__" for text in texts], height=PLOT_PX),
-        strict=True,
-    ):
+    # clear of the lines: those of hosted prices, and one's own, on which cost x share stays
+    heights = [at(usd) * PLOT_PX for usd in hosted.values()]
+    taken = [Box(0.0, y - 1, NARROW_PX, y + 1) for y in heights]
+    own = [place(share, here[0] * here[1] / share) for share in np.geomspace(10**begin, 1.0, 200)]
+    taken += [Box(x - 1, y - 1, x + 1, y + 1) for x, y in own]
+    # bold letters are wider
+    wide = [f"{text}__" for text in texts]
+    spots = placed([place(*point) for point in points], wide, height=PLOT_PX, taken=taken)
+    for (share, usd), text, offset in zip(points, texts, spots, strict=True):
         if offset is not None:
-            figure.add_annotation(
-                x=math.log10(share),
-                y=math.log10(usd),
-                text=f"<b>{text}</b>",
-                ax=offset[0],
-                ay=-offset[1],
-                showarrow=abs(offset[1]) > style.LINE_PX,
-                xshift=0 if abs(offset[1]) > style.LINE_PX else offset[0],
-                yshift=0 if abs(offset[1]) > style.LINE_PX else offset[1],
-                arrowhead=0,
-                arrowwidth=1,
-                arrowcolor=style.QUIET,
-                font={"size": style.LABEL_SIZE},
-            )
+            name_point(figure, (math.log10(share), math.log10(usd)), f"<b>{text}</b>", offset)
     figure.add_scatter(
         x=[share for share, _ in found],
         y=[usd for _, usd in found],

@@ -1,4 +1,4 @@
-"""The look that all pictures share: inks, words, titles, and labels that keep their distance.
+"""The look that all pictures share: inks, words and titles.
 
 Pictures are drawn in the inks of a light page. `DARK` says which ink stands for each on a dark one:
 replacing the one by the other in the JSON of a figure is all that a dark theme takes (`darkened`).
@@ -57,12 +57,9 @@ PHASE_WORDS = {"build": "Build", "serve": "Serve", "upkeep": "Upkeep", "exit": "
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"
 TITLE_SIZE, SUBTITLE_SIZE, LABEL_SIZE = 17, 12.5, 12
 TITLE_LETTERS, SUBTITLE_LETTERS = 78, 100  # of a line that fits into 720 pixels
-LINE_PX = 17  # distance of two labels
-LETTER_PX = 7.0  # width of a letter of a label, on the safe side
 CENTS = 2  # digits of a cent
 HALF_PERCENT = 0.005
 SHORT_DECADES = 2.6
-NARROW_PX = 560  # width of the plot on the narrowest page we care for
 
 # the button that uploads a chart must not be there, and $1 to $2 is no formula
 CONFIG: dict[str, Any] = {
@@ -195,9 +192,14 @@ def coloured(text: str, ink: Ink) -> str:
     return f'<span style="color:{ink.text}">{text}</span>'
 
 
+def key(words: str, ink: Ink, mark: str = "■") -> str:
+    """Return an entry of a key in place of a legend: a mark as areas and lines are, and words."""
+    return f'<span style="color:{ink.line}">{mark}</span>&nbsp;{coloured(words, ink)}'
+
+
 def phase_key(phases: Iterable[str]) -> str:
-    """Return the words for phases in their colours, in place of a legend."""
-    return " ".join(coloured(f"■&nbsp;{PHASE_WORDS[phase]}", PHASE_INKS[phase]) for phase in phases)
+    """Return the key of phases."""
+    return " ".join(key(PHASE_WORDS[phase], PHASE_INKS[phase]) for phase in phases)
 
 
 def price(usd: float) -> str:
@@ -346,155 +348,3 @@ def option_looks(names: Iterable[Hashable]) -> dict[Hashable, tuple[Ink, str]]:
         name: (INKS[k % len(INKS)], DASHES[k // len(INKS) % len(DASHES)])
         for k, name in enumerate(unique)
     }
-
-
-def pushed_apart(
-    wanted: Sequence[float], gap: float, low: float = 0.0, high: float = float("inf")
-) -> list[float]:
-    """Return places at least a gap apart, as near as possible to those wanted, order kept.
-
-    Neighbours that are too close become one block around the middle of where they want to be.
-
-    Args:
-        wanted: Where each label wants to be. [px]
-        gap: Least distance. [px]
-        low: Least place. [px]
-        high: Greatest place; gives way where there is not room for all. [px]
-
-    >>> pushed_apart([10, 12, 50], 10)
-    [6.0, 16.0, 50.0]
-    >>> pushed_apart([95, 99], 10, high=100)
-    [90.0, 100.0]
-    """
-    order = sorted(range(len(wanted)), key=lambda k: wanted[k])
-    high = max(high, low + gap * (len(order) - 1))
-    blocks: list[tuple[float, int]] = []  # sum of where the first wants to be, and size
-    for place, k in enumerate(order):
-        blocks.append((wanted[k] - gap * place, 1))
-        while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] > blocks[-1][0] / blocks[-1][1]:
-            total, size = blocks.pop()
-            blocks[-1] = (blocks[-1][0] + total, blocks[-1][1] + size)
-    first = [total / size for total, size in blocks for _ in range(size)]
-    first = [min(max(x, low), high - gap * (len(order) - 1)) for x in first]
-    places = [0.0] * len(order)
-    for place, k in enumerate(order):
-        places[k] = float(first[place] + gap * place)
-    return places
-
-
-class Label(NamedTuple):
-    """A label beside a line or a point.
-
-    Attributes:
-        text: What it says.
-        at: Height where it wants to be, as a share of the plot. [1]
-        colour: Of the text.
-    """
-
-    text: str
-    at: float
-    colour: str
-
-
-def end_labels(
-    figure: go.Figure, labels: Sequence[Label], plot_px: float, *, yref: str = "y domain"
-) -> list[float]:
-    """Write labels at the right end of lines, pushed apart; return their heights.
-
-    Args:
-        figure: Where to write.
-        labels: What to write.
-        plot_px: Height of the plot they stand beside. [px]
-        yref: The axis they stand beside.
-
-    Returns:
-        Heights above the bottom of the plot. [px]
-    """
-    places = pushed_apart([x.at * plot_px for x in labels], LINE_PX, 0.0, plot_px)
-    for label, place in zip(labels, places, strict=True):
-        figure.add_annotation(
-            text=label.text,
-            x=1,
-            xref="x domain",
-            y=place / plot_px,
-            yref=yref,
-            xanchor="left",
-            yanchor="middle",
-            xshift=6,
-            showarrow=False,
-            font={"color": label.colour, "size": LABEL_SIZE},
-        )
-    return places
-
-
-class Box(NamedTuple):
-    """A rectangle on the screen. [px]"""
-
-    left: float
-    bottom: float
-    right: float
-    top: float
-
-    def meets(self, other: Box) -> bool:
-        """Return whether two rectangles overlap."""
-        return (
-            self.left < other.right
-            and other.left < self.right
-            and self.bottom < other.top
-            and other.bottom < self.top
-        )
-
-
-def placed(
-    points: Sequence[tuple[float, float]],
-    texts: Sequence[str],
-    *,
-    width: float = NARROW_PX,
-    height: float,
-    taken: Sequence[Box] = (),
-) -> list[tuple[float, float] | None]:
-    """Return where labels of points go so that they neither overlap nor leave the plot.
-
-    The first label is placed first; a label that fits nowhere is left out.
-
-    Args:
-        points: Places of the points. [px]
-        texts: Labels.
-        width: Of the plot. [px]
-        height: Of the plot. [px]
-        taken: Rectangles to keep free besides.
-
-    Returns:
-        Middle of each label relative to its point. [px]
-
-    >>> placed([(10, 50), (100, 50)], ["one", "two"], height=100)
-    [(19.5, 0.0), (19.5, 0.0)]
-    """
-    marks = [Box(x - 6, y - 6, x + 6, y + 6) for x, y in points]
-    boxes = [*taken]
-    found: list[tuple[float, float] | None] = []
-    for k, ((x, y), text) in enumerate(zip(points, texts, strict=True)):
-        half = len(text) * LETTER_PX / 2
-        found.append(None)
-        for dx, dy in _offsets(half):
-            box = Box(x + dx - half, y + dy - 8, x + dx + half, y + dy + 8)
-            inside = box.left >= 0 and box.right <= width and box.bottom >= 0 and box.top <= height
-            others = (mark for j, mark in enumerate(marks) if j != k)
-            if inside and not any(box.meets(x) for x in (*boxes, *others)):
-                found[-1] = (dx, dy)
-                boxes.append(box)
-                break
-    return found
-
-
-def _offsets(half: float) -> Iterable[tuple[float, float]]:
-    """Yield places around a point, nearest first."""
-    for away in (0, 16, 32, 48, 64):
-        for side in (1, -1):
-            for up in (1, -1) if away else (1,):
-                yield side * (half + 9), float(up * away)
-                if not away:
-                    yield side * (half + 4), 14.0
-                    yield side * (half + 4), -14.0
-        for up in (1, -1):
-            yield 0.0, float(up * (away + 16))

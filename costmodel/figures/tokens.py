@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.analysis.wording import brief, money, tally
 from costmodel.figures import style
+from costmodel.figures.labels import LETTER_PX, LINE_PX, NARROW_PX
 from costmodel.figures.rows import Row, rows_figure
 from costmodel.figures.style import BLUE, GREEN, GREY, INKS, said
 
@@ -69,9 +70,9 @@ def token_histogram(summary: Mapping[str, Any]) -> go.Figure:
     marks += [] if limit is None else [("limit", limit, style.VERMILLION.text)]
     span = (reach - begin) * 1.04
     texts = [f"{word} {tally(value)}" for word, value, _ in marks]
-    rows = _rows([(v - begin) / span * style.NARROW_PX for _, v, _ in marks], texts)
+    rows = _rows([(v - begin) / span * NARROW_PX for _, v, _ in marks], texts)
     for (_, value, colour), text, row in zip(marks, texts, rows, strict=True):
-        height = top * (1 - row * style.LINE_PX / PLOT_PX)
+        height = top * (1 - row * LINE_PX / PLOT_PX)
         figure.add_shape(
             type="line",
             x0=value,
@@ -107,8 +108,8 @@ def _rows(places: list[float], texts: list[str]) -> list[int]:
     taken: list[tuple[int, float, float]] = []
     rows = []
     for place, text in zip(places, texts, strict=True):
-        width = (len(text) + 2) * style.LETTER_PX
-        left = place - width if place > style.NARROW_PX / 2 else place
+        width = (len(text) + 2) * LETTER_PX
+        left = place - width if place > NARROW_PX / 2 else place
         row = 0
         while any(r == row and left < end and begin < left + width for r, begin, end in taken):
             row += 1
@@ -175,7 +176,7 @@ def cost_by_model(records: Sequence[Mapping[str, Any]], about: str, requests: fl
         for k, r in enumerate(shown)
     ]
     looks = (("exact count", BLUE), ("by a ratio of tokenizers", GREEN), ("as counted here", GREY))
-    key = ", ".join(style.coloured(f"● {word}", ink) for word, ink in looks)
+    key = ", ".join(style.key(word, ink, "●") for word, ink in looks)
     month = f"{tally(requests)} requests"
     notes = [f"US$ a month for {month}, logarithmic · {said(about)} · tokens: {key}"]
     best = shown[0]

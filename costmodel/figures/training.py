@@ -10,6 +10,7 @@ from costmodel.analysis.renting import Offer
 from costmodel.analysis.training_ways import Ways, lasting
 from costmodel.analysis.wording import brief, money
 from costmodel.figures import style
+from costmodel.figures.labels import NARROW_PX, Box, name_point, placed
 from costmodel.figures.rows import Row, rows_figure
 from costmodel.figures.style import BLUE, GREEN, GREY, ORANGE, VERMILLION, said
 from costmodel.plans.training import HEADROOM, TrainingPlan
@@ -32,7 +33,7 @@ def training_costs(ways: Ways) -> go.Figure:
         rows[0] = rows[0]._replace(best=True)
     more = len(ways.cheapest_of_each) - len(machines)
     looks = (("rented", BLUE), ("rented, low confidence", ORANGE), ("provider, list price", GREEN))
-    key = ", ".join(style.coloured(f"● {word}", ink) for word, ink in looks)
+    key = ", ".join(style.key(word, ink, "●") for word, ink in looks)
     notes = [
         f"US$ for the whole run · {key} · pale bar = range of the prediction"
         + (f" · {more} dearer GPUs left out" if more else "")
@@ -171,22 +172,15 @@ def _name_best(
     def place(offer: Offer) -> tuple[float, float]:
         x = (math.log10(offer.plan.hours) - across[0]) / (across[1] - across[0])
         y = (math.log10(offer.usd) - up[0]) / (up[1] - up[0])
-        return x * style.NARROW_PX, y * PLOT_PX
+        return x * NARROW_PX, y * PLOT_PX
 
-    taken = [style.Box(x - 4, y - 4, x + 4, y + 4) for x, y in map(place, others)]
+    taken = [Box(x - 4, y - 4, x + 4, y + 4) for x, y in map(place, others)]
     texts = [f"{offer.plan.gpus} {offer.plan.gpu}, {offer.provider}" for offer in best]
-    spots = style.placed([place(one) for one in best], texts, height=PLOT_PX, taken=taken)
+    spots = placed([place(one) for one in best], texts, height=PLOT_PX, taken=taken)
     for offer, text, offset in zip(best, texts, spots, strict=True):
-        if offset is not None and abs(offset[1]) <= style.LINE_PX:
-            figure.add_annotation(
-                x=math.log10(offer.plan.hours),
-                y=math.log10(offer.usd),
-                text=said(text),
-                xshift=offset[0],
-                yshift=offset[1],
-                showarrow=False,
-                font={"size": style.LABEL_SIZE},
-            )
+        if offset is not None:
+            at = (math.log10(offer.plan.hours), math.log10(offer.usd))
+            name_point(figure, at, said(text), offset)
 
 
 def _sooner(best: Sequence[Offer]) -> str:
@@ -241,6 +235,6 @@ def memory_on_gpus(plans: Sequence[TrainingPlan]) -> go.Figure:
     notes = [
         "Peak memory on each GPU in the setting with the lowest cost that fits · pale bar = range "
         f"of the prediction · upright line = memory of the GPU, of which {HEADROOM - 1:.0%} of "
-        f"the peak stay free · {style.coloured('● does not fit', VERMILLION)}"
+        f"the peak stay free · {style.key('does not fit', VERMILLION, '●')}"
     ]
     return rows_figure(rows, title, notes, suffix=" GB")

@@ -9,6 +9,7 @@ import numpy as np
 
 from costmodel.analysis.wording import brief, money
 from costmodel.figures import style
+from costmodel.figures.rows import bar, beside, row_axis
 from costmodel.figures.style import GREEN, GREY, PURPLE, SKY, VERMILLION, said
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def spent_by_day(frame: pd.DataFrame, *, price_rows: Mapping[str, str] | None = 
             ],
             hovertemplate="%{customdata}<extra></extra>",
         )
-        key.append(style.coloured(f"■&nbsp;{said(style.clipped(name, 30))}", ink))
+        key.append(style.key(said(style.clipped(name, 30)), ink))
     total = float(sums.sum())
     each = "week" if size > 1 else "day"
     title = f"{brief(total)} in {count} days, {brief(total / count)} a day"
@@ -101,14 +102,14 @@ def savings(found: Mapping[str, Any], *, price_rows: Mapping[str, str] | None = 
         text = f"<b>{said(row['name'])}</b><br>{money(row['usd'])} in place of {money(now)}"
         text += "".join(f"<br>{said(note)}" for note in row["notes"])
         text += (price_rows or {}).get(row["name"], "")
-        _bar(figure, at, row["usd"], ink.line, text)
-        _beside(figure, row["usd"], at, f"{brief(row['usd'])} {_change(row, now)}")
-    _bar(figure, len(rows), now, GREY.line, f"<b>The log</b> {money(now)} at list prices")
-    _beside(figure, now, len(rows), f"<b>{brief(now)}</b>")
-    names = [said(style.clipped(row["name"], 36)) for row in rows]
+        bar(figure, at, row["usd"], ink, text)
+        beside(figure, row["usd"], at, f"{brief(row['usd'])} {_change(row, now)}")
+    bar(figure, len(rows), now, GREY, f"<b>The log</b> {money(now)} at list prices")
+    beside(figure, now, len(rows), f"<b>{brief(now)}</b>")
+    names = [said(style.clipped(row["name"], 40)) for row in rows]
     kinds = dict.fromkeys(row["kind"] for row in rows)
     inks = dict.fromkeys((KINDS[kind][1], _words(kinds, KINDS[kind][1])) for kind in kinds)
-    key = " ".join(style.coloured(f"■&nbsp;{words}", ink) for ink, words in inks)
+    key = " ".join(style.key(words, ink) for ink, words in inks)
     notes = [f"{found['from']} to {found['to']}, each way by itself: {key}", found["supposed"]]
     plot_px = BAR_PX * (len(rows) + 1) + 12
     style.dress(figure, _finding(rows, now), notes, plot_px=plot_px)
@@ -116,13 +117,7 @@ def savings(found: Mapping[str, Any], *, price_rows: Mapping[str, str] | None = 
     return figure.update_layout(
         bargap=0.3,
         xaxis={"tickprefix": "$", "range": [0, top * 1.3], "nticks": 7},
-        yaxis={
-            "tickvals": list(range(len(rows) + 1)),
-            "ticktext": [*names, "<b>The log</b>"],
-            "range": [len(rows) + 0.6, -0.6],
-            "automargin": True,
-            "showgrid": False,
-        },
+        yaxis=row_axis([*names, "<b>The log</b>"]),
     )
 
 
@@ -150,25 +145,3 @@ def _finding(rows: Sequence[Mapping[str, Any]], now: float) -> str:
     if same and best["kind"] == "model":
         text += f"; {brief(same[0]['usd'])} on the same models"
     return text
-
-
-def _bar(figure: go.Figure, at: int, usd: float, colour: str, text: str) -> None:
-    figure.add_bar(
-        orientation="h",
-        y=[at],
-        x=[round(usd, 6)],
-        marker={"color": colour},
-        customdata=[text],
-        hovertemplate="%{customdata}<extra></extra>",
-    )
-
-
-def _beside(figure: go.Figure, x: float, at: int, text: str) -> None:
-    figure.add_annotation(
-        x=x,
-        y=at,
-        text=f" {text}",
-        showarrow=False,
-        xanchor="left",
-        font={"size": style.LABEL_SIZE},
-    )

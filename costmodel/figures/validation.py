@@ -112,7 +112,7 @@ def predicted_against_measured(
     title += f"{style.chance(1 - float(far.mean()))} lie within {near(within)}"
     note = f"{what[:1].upper()}{what[1:]}, predicted over measured · line = agreement, "
     note += f"grey = within {near(within)} · "
-    note += style.coloured(f"{style.TIMES} beyond", style.VERMILLION)
+    note += style.key("beyond", style.VERMILLION, style.TIMES)
     style.dress(figure, title, [note], plot_px=PLOT_PX, bottom=58)
     axis = {"type": "log", "range": [np.log10(low), np.log10(high)], "dtick": 1}
     return figure.update_layout(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from costmodel.analysis.breakeven import BreakEven, PhaseMap, breakeven, phase_map
+from costmodel.analysis import breakeven
 from costmodel.analysis.uncertainty import chance_of, costs_along
 from costmodel.figures import breakeven as pictures
+from costmodel.figures import phase_map
 from costmodel.figures.budget import tornado
 from costmodel.figures.compare import cost_by_phase, pareto
 from costmodel.prices.book import PriceBook
@@ -77,7 +78,7 @@ def _pareto(found: Found) -> Any:
     return pareto(found.frame, need, cost=unit, bills=found.sums)
 
 
-def _break_even(found: Found, crossings: tuple[BreakEven, pd.DataFrame]) -> Any:
+def _break_even(found: Found, crossings: tuple[breakeven.BreakEven, pd.DataFrame]) -> Any:
     line, frame = crossings
     return pictures.break_even(
         frame,
@@ -89,9 +90,9 @@ def _break_even(found: Found, crossings: tuple[BreakEven, pd.DataFrame]) -> Any:
     )
 
 
-def _crossings(found: Found, step: Step) -> tuple[BreakEven, pd.DataFrame]:
+def _crossings(found: Found, step: Step) -> tuple[breakeven.BreakEven, pd.DataFrame]:
     """Find the crossings over the volume, and the spread of each line over the draws."""
-    line = breakeven(found.scenario, found.book)
+    line = breakeven.breakeven(found.scenario, found.book)
     step(0.5)
     frame = pictures.swept(line)
     names = [name for name in line.options if name in set(frame["option"])]
@@ -112,17 +113,19 @@ def _crossings(found: Found, step: Step) -> tuple[BreakEven, pd.DataFrame]:
     return line, frame
 
 
-def _regions(found: Found, step: Step) -> PhaseMap:
+def _regions(found: Found, step: Step) -> breakeven.PhaseMap:
     """Find the cheapest option over volume and rate of change."""
     step(0.1)
-    return phase_map(found.scenario, found.book, REQUESTS.name, CHANGES.name, columns=60, rows=24)
+    return breakeven.phase_map(
+        found.scenario, found.book, REQUESTS.name, CHANGES.name, columns=60, rows=24
+    )
 
 
-def _map(found: Found, regions: PhaseMap) -> Any:
+def _map(found: Found, regions: breakeven.PhaseMap) -> Any:
     scenario = found.scenario
     x, y = (find_input(scenario, n, found.book).value for n in (regions.across, regions.down))
-    return pictures.phase_map(
-        pictures.cells(regions),
+    return phase_map.phase_map(
+        phase_map.cells(regions),
         months=scenario.months,
         here=None if x is None or y is None else (x, y),
         now=_lead(found),

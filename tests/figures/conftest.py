@@ -12,6 +12,7 @@ import pytest
 
 import costmodel as cm
 from costmodel.figures import style
+from costmodel.figures.labels import LINE_PX
 
 SCENARIOS = Path(__file__).parents[2] / "notebooks" / "scenarios"
 COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}\b|rgba?\([^)]*\)")
@@ -70,7 +71,7 @@ def ends_apart() -> Callable[[Any, float], None]:
             if note.xref == "x domain" and note.x == 1 and note.xanchor == "left"
         )
         assert heights
-        assert all(b - a >= style.LINE_PX - 1e-6 for a, b in pairwise(heights))
+        assert all(b - a >= LINE_PX - 1e-6 for a, b in pairwise(heights))
         assert heights[0] >= -1e-6
         assert heights[-1] <= plot_px + 1e-6
 

@@ -46,7 +46,7 @@ def test_no_two_bars_have_the_same_name(support_bot: Any) -> None:
 
 def test_a_bar_shows_quantity_times_price_and_the_row(support_bot: Any) -> None:
     figure = waterfall(support_bot.bills[NAME].frame(), NAME, 24)
-    about = figure.data[0].customdata[0][0]
+    about = figure.data[0].customdata[0]
     # 3,000 examples at ten minutes, a tenth of them twice
     assert "label/team/annotator/person_hour" in about
     assert "$16,400 = 500 person hour × $32.89" in about  # noqa: RUF001

@@ -16,10 +16,8 @@ from costmodel.analysis import breakeven as analysis
 from costmodel.figures.breakeven import (
     PLOT_PX,
     break_even,
-    cells,
     crossed,
     crossings,
-    phase_map,
     swept,
 )
 from costmodel.scenario import replace_inputs
@@ -83,39 +81,6 @@ def test_break_even_of_the_support_bot(
     assert len(labels) == len(totals_of)
 
 
-def test_phase_map_names_its_regions_and_where_you_are(
-    totals_of: dict[str, Any], sound: Callable[..., str]
-) -> None:
-    names = list(totals_of)
-    totals = np.array(list(totals_of.values()))
-    order = totals.argsort(axis=0)
-    frame = pd.DataFrame(
-        [
-            {
-                "x": x,
-                "y": y,
-                "best": names[order[0, k]],
-                "lead": totals[order[1, k], k] / totals[order[0, k], k] - 1,
-            }
-            for y in np.linspace(0, 24, 31)
-            for k, x in enumerate(X)
-        ]
-    )
-    figure = phase_map(frame, months=24, here=(200_000, 2))
-    text = sound(figure)
-    assert "you are here" in text
-    assert figure.layout.title.text.startswith("Prompting on GPT-6 Luna is cheapest where you are")
-    assert figure.data[0].z.dtype == np.uint8
-
-
-def test_the_title_of_a_map_is_about_the_very_place_not_the_nearest_of_the_grid() -> None:
-    frame = pd.DataFrame({"x": [1e3, 1e3, 1e5, 1e5], "y": [1, 2, 1, 2], "best": ["A"] * 4})
-    frame["lead"] = 0.3
-    figure = phase_map(frame, months=24, here=(1e4, 1), now=("B", 0.08))
-    said = figure.layout.title.text.replace("<br>", " ")
-    assert said == "B is cheapest where you are, but its lead is only 8%"
-
-
 def test_the_crossings_of_the_analysis_are_those_of_the_picture(
     support_bot: Any, shipped: cm.PriceBook, sound: Callable[..., str]
 ) -> None:
@@ -125,17 +90,6 @@ def test_the_crossings_of_the_analysis_are_those_of_the_picture(
     sound(figure)
     ring = [t for t in figure.data if t.mode == "markers"]
     assert [x for t in ring for x in t.x] == [c.at for c in found.crossings]
-
-
-def test_the_map_of_the_analysis_is_that_of_the_picture(
-    support_bot: Any, shipped: cm.PriceBook, sound: Callable[..., str]
-) -> None:
-    found = analysis.phase_map(
-        support_bot.scenario, shipped, "requests", "changes_per_year", columns=24, rows=8
-    )
-    frame = cells(found)
-    assert (frame["lead"] >= 0).all()
-    sound(phase_map(frame, months=24, here=(200_000, 2)))
 
 
 def test_an_input_that_may_be_nought_has_an_even_scale() -> None:

@@ -40,6 +40,7 @@ from costmodel.quantities.serving_speed import (
 
 GPUS_PER_REPLICA = (1, 2, 4, 8)
 MOST_GPUS = 64  # looked at to say how many would do
+MOST_REPLICAS = 10_000  # of a fleet that may still pay
 # requests in progress that are tried
 STEPS = np.unique(np.round(2.0 ** np.arange(0.0, 10.01, 0.25)))
 NEAREST = 3
@@ -264,11 +265,19 @@ class ServingPlan:
         share = self.prefill_share
         return usd * share / inputs, usd * (1.0 - share) / outputs
 
+    @property
+    def holds_mtok(self) -> float:
+        """Tokens of a month that each replica which is no spare answers, peaks held. [Mtok]"""
+        hours = loads.HOURS_PER_WEEK * loads.WEEKS_PER_MONTH
+        peak = float(np.max(self.load.hourly)) / self.load.requests_per_second
+        full = self.tokens_per_second * loads.SECONDS_PER_HOUR * hours / 1e6
+        return full * self.policy.busy / peak
+
     def break_even_mtok(self, usd_per_mtok: float) -> float:
         """Return the tokens a month from which the fleet is cheaper than a hosted price.
 
-        It is the load at which one replica with its spare pays; above what they can do the
-        fleet's price is that of `usd_per_mtok`.
+        Above it, the next replica may make the fleet dearer again for a while
+        (`for_good_mtok`).
 
         Args:
             usd_per_mtok: Hosted price of prompt and answer together. [US$/Mtok]
@@ -276,16 +285,30 @@ class ServingPlan:
         Returns:
             Tokens, infinite if the fleet is never cheaper. [Mtok/month]
         """
+        return self._pays_mtok(usd_per_mtok, 0)
+
+    def for_good_mtok(self, usd_per_mtok: float) -> float:
+        """Return the tokens a month from which the fleet stays cheaper than a hosted price.
+
+        Args:
+            usd_per_mtok: Hosted price of prompt and answer together. [US$/Mtok]
+
+        Returns:
+            Tokens, infinite if there is no such load. [Mtok/month]
+        """
+        return self._pays_mtok(usd_per_mtok, 1)
+
+    def _pays_mtok(self, usd_per_mtok: float, more: int) -> float:
+        """Return the load from which replicas pay that pay still when some more stand beside."""
         hours = loads.HOURS_PER_WEEK * loads.WEEKS_PER_MONTH
-        replica_usd = self.gpus_per_replica * self.usd_per_gpu_hour * hours
-        peak = float(np.max(self.load.hourly)) / self.load.requests_per_second
-        holds = self.tokens_per_second * loads.SECONDS_PER_HOUR * hours / 1e6
-        holds = holds * self.policy.busy / peak
-        for busy in range(self.policy.min_replicas, 10_000):
-            need = (busy + self.policy.spare) * replica_usd / usd_per_mtok
-            if need <= busy * holds:
-                return need
-        return math.inf
+        replica_mtok = self.gpus_per_replica * self.usd_per_gpu_hour * hours / usd_per_mtok
+        spare, gain = self.policy.spare, self.holds_mtok - replica_mtok
+        # (busy + spare + more) x replica_mtok <= busy x holds_mtok
+        least = (spare + more) * replica_mtok / gain if gain > 0 else math.inf
+        busy = max(least, self.policy.min_replicas)
+        if busy > MOST_REPLICAS:
+            return math.inf
+        return (math.ceil(busy - 1e-9) + spare) * replica_mtok
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan for machines."""

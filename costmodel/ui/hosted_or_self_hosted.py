@@ -12,6 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from costmodel.analysis.self_hosting import (
     TOKENS_PER_MTOK,
@@ -26,7 +27,7 @@ from costmodel.analysis.self_hosting import (
 from costmodel.analysis.wording import money, tally, whole
 from costmodel.costs import plan_serving, shipped_book, today
 from costmodel.errors import CostModelError
-from costmodel.figures.breakeven import Crossing, break_even
+from costmodel.figures.breakeven import break_even
 from costmodel.figures.serving import cost_against_utilisation
 from costmodel.plans.serving import ServingPlan
 from costmodel.prices.book import PriceBook
@@ -44,6 +45,7 @@ SECONDS_PER_MONTH = HOURS_PER_WEEK * WEEKS_PER_MONTH * SECONDS_PER_HOUR
 CHEAPEST = "the cheapest"
 MOST_HOSTS = 4  # hosted prices in a picture
 POINTS, SPAN = 49, 30.0  # volumes in a picture, and how far they reach from one's own
+MOST_STEPS = 25  # replicas that are drawn as steps
 MANY = 10.0  # times that are told without decimals
 FARTHEST = 1_000.0  # times one's own volume, up to where a break-even is shown
 MARKETS = {"On demand": "on_demand", "Spot": "spot", "Reserved 1 year": "reserved_1y"}
@@ -148,7 +150,7 @@ def hosted_or_self_hosted(
         aside=_aside,
         warnings=_warnings,
         tabs=[
-            Tab("Cost and volume", _volume_picture, _volumes),
+            Tab("Cost and volume", _volume_picture),
             Tab("Cost and use", _utilisation),
             Tab("Working and idle", _idle),
             Tab("Which GPU", _gpus, _all_gpus),
@@ -217,8 +219,7 @@ def _verdict(found: Found) -> str:
     times = volume / _requests(found)
     text += f"These break even at {tally(volume)} requests a month at the earliest, "
     text += f"{_times(times)} times yours" if times >= 1 else f"1/{_times(1 / times)} of yours"
-    plans = found.plans.plans if found.plans is not None else ()
-    first = min(plans, key=lambda one: one.break_even_mtok(usd), default=plan)
+    first = _first(found)
     if first.gpu == plan.gpu:
         return text + "."
     sooner = first.break_even_mtok(usd) / found.mtok * _requests(found)
@@ -243,6 +244,14 @@ def _aside(found: Found) -> str:
         if low != high
         else f"How sure: over the 80% band of the speed it stays at {low} replicas."
     ]
+    for usd in list(found.hosted.values())[:1]:
+        even, good = (f(usd) / found.mtok * _requests(found)
+                      for f in (plan.break_even_mtok, plan.for_good_mtok))  # fmt: skip
+        if even < good < math.inf:
+            said.append(
+                f"Beyond {tally(even)} requests, each further replica makes own GPUs dearer again "
+                f"for a while; from {tally(good)} on they stay cheaper."
+            )
     said.append("Own cost is rent alone; a scenario adds people and upkeep.")
     said += [f"{name} left out: {why}." for name, why in found.refused.items()]
     return " ".join(said)
@@ -258,60 +267,46 @@ def _utilisation(found: Found) -> Any:
     )
 
 
-def _volumes(found: Found, step: Step) -> pd.DataFrame:
-    """Return what a month costs at other volumes, on the same GPU and hosted."""
+def _first(found: Found) -> ServingPlan:
+    """Return the plan that breaks even at the lowest volume."""
+    usd = next(iter(found.hosted.values()), math.inf)
+    plans = found.plans.plans if found.plans is not None else ()
+    return min((found.plan, *plans), key=lambda plan: plan.break_even_mtok(usd))
+
+
+def volumes(found: Found) -> pd.DataFrame:
+    """Return what a month costs at other volumes: hosted, and on the GPUs of the verdict."""
     import pandas as pd
 
-    mine = _requests(found)
-    rows: list[dict[str, Any]] = []
-    plan, own = found.plan, f"own {found.plan.gpu}"
-    even = min((plan.break_even_mtok(usd) for usd in found.hosted.values()), default=math.inf)
-    far = max(SPAN, 3 * even / found.mtok) if even < found.mtok * FARTHEST else SPAN
-    volumes = np.geomspace(mine / SPAN, mine * far, POINTS)
-    # the lines meet where the verdict says, also between two points
-    volumes = np.union1d(volumes, [crossing.x for crossing in _even(found) or ()])
-    for k, volume in enumerate(volumes):
-        step(k / len(volumes))
-        arguments = {**found.arguments, "requests_per_second": volume / SECONDS_PER_MONTH}
-        here = plan_serving(plan.model, plan.gpu, gpus=plan.gpus_per_replica, **arguments)
-        rows.append(
-            {
-                "option": own,
-                "x": float(volume),
-                "p50": here.usd_per_month,
-                "source": f"{here.gpus} GPUs, {here.utilisation:.0%} used; {here.priced_by}",
-            }
-        )
-        mtok = volume / mine * found.mtok
-        rows += [
-            {"option": name, "x": float(volume), "p50": usd * mtok, "source": f"{money(usd)}/Mtok"}
-            for name, usd in list(found.named.items())[:MOST_HOSTS]
-        ]
-    frame = pd.DataFrame(rows)
-    return frame.sort_values("option", key=lambda names: names != own, kind="stable")
+    mine, hosted = _requests(found), dict(list(found.named.items())[:MOST_HOSTS])
+    plans = {plan.gpu: plan for plan in (found.plan, _first(found))}
+    evens = [plan.break_even_mtok(usd) for usd in hosted.values() for plan in plans.values()]
+    near = [even / found.mtok for even in evens if even < found.mtok * FARTHEST]
+    ends = mine / SPAN, mine * max(SPAN, *(3 * even for even in near), 0.0)
+    # where a replica comes on top lines stand upright
+    full = [plan.holds_mtok / found.mtok * mine for plan in plans.values()]
+    edges = [n * one * end for one in full for n in range(1, MOST_STEPS) for end in (1, 1 + 1e-6)]
+    across = np.union1d(np.geomspace(*ends, POINTS), [x for x in edges if x < ends[1]])
+    lines = []
+    for plan in plans.values():
+        replicas = _replicas(plan, across / mine * found.mtok)
+        usd = plan.usd_per_month / plan.replicas * replicas
+        source = [f"{n * plan.gpus_per_replica:.0f} GPUs; {plan.priced_by}" for n in replicas]
+        lines.append({"option": f"own {plan.gpu}", "x": across, "p50": usd, "source": source})
+    for name, price in hosted.items():
+        usd = price * across / mine * found.mtok
+        lines.append({"option": name, "x": across, "p50": usd, "source": f"{money(price)}/Mtok"})
+    return pd.concat([pd.DataFrame(line) for line in lines], ignore_index=True)
 
 
-def _volume_picture(found: Found, frame: pd.DataFrame) -> Any:
-    return break_even(
-        frame, months=1, here=_requests(found), cost="Cost of a month", found=_even(found)
-    )
+def _replicas(plan: ServingPlan, mtok: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return how many replicas stand for some loads, spare ones included. [1]"""
+    busy = np.ceil(mtok / plan.holds_mtok - 1e-9)
+    return np.maximum(busy, plan.policy.min_replicas) + plan.policy.spare
 
 
-def _even(found: Found) -> list[Crossing] | None:
-    """Return the break-even of the verdict: whole replicas cross a price again and again.
-
-    None where the fleet is dearer although the load is beyond it, as just after a step.
-    """
-    if not found.named:
-        return []
-    name, usd = next(iter(found.named.items()))
-    mtok = found.plan.break_even_mtok(usd)
-    if (usd * found.mtok < found.plan.usd_per_month) != (found.mtok < mtok):
-        return None
-    if not math.isfinite(mtok) or mtok > found.mtok * FARTHEST:
-        return []
-    volume = mtok / found.mtok * _requests(found)
-    return [Crossing(volume, usd * mtok, name, f"own {found.plan.gpu}")]
+def _volume_picture(found: Found) -> Any:
+    return break_even(volumes(found), months=1, here=_requests(found), cost="Cost of a month")
 
 
 def _idle(found: Found) -> str:

@@ -50,6 +50,16 @@ def test_break_even_is_where_rent_equals_the_hosted_price() -> None:
     assert plan.break_even_mtok(1e-6) == math.inf
 
 
+def test_whole_replicas_may_be_dearer_again_after_the_break_even() -> None:
+    plan = plan_serving("Llama-3.1-8B", "H100-SXM", usd_per_gpu_hour=2.5, spare=1, **LOAD)
+    # n replicas and a spare cost as much as (n + 1) x 60 hosted Mtok, and each answers 100
+    usd = 730.5 * 2.5 * plan.gpus_per_replica / (0.6 * plan.holds_mtok)
+    first, last = (found(usd) / plan.holds_mtok for found in
+                   (plan.break_even_mtok, plan.for_good_mtok))  # fmt: skip
+    # 2: 180 of 200 pay, but 201 need a third replica, which pays from 240 on; 301 a fourth: 300
+    assert (first, last) == pytest.approx((1.8, 2.4))
+
+
 def test_limits_of_latency_cost_throughput() -> None:
     free = plan_serving("Llama-3.3-70B", "H100-SXM", precision="fp8", gpus=4, **LOAD)
     tight = plan_serving(

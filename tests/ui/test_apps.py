@@ -26,6 +26,7 @@ from costmodel.ui import (
 )
 from costmodel.ui.app import App
 from costmodel.ui.fine_tune_commitment import first_runs, next_move
+from costmodel.ui.hosted_or_self_hosted import volumes
 from costmodel.ui.scenario_app import DRAWS, ScenarioApp
 
 SUPPORT_BOT = Path(__file__).parents[2] / "notebooks" / "scenarios" / "support_bot.toml"
@@ -179,6 +180,23 @@ def test_own_gpus_cost_what_the_plan_says(hosting: App) -> None:
     shown = walked(hosting)
     assert whole(found.idle) in shown["Working and idle"]
     assert found.plan.gpu in shown["Which GPU"]
+
+
+def test_the_fleet_at_other_volumes_is_that_of_a_plan_for_them(hosting: App) -> None:
+    found = hosting.found
+    frame = volumes(found)
+    mine = frame[frame["option"] == f"own {found.plan.gpu}"].set_index("x")["p50"]
+    rate = found.arguments["requests_per_second"] / 1_000_000
+    for volume in mine.index[5::30]:
+        arguments = {**found.arguments, "requests_per_second": volume * rate}
+        plan = cm.plan_serving(
+            found.plan.model, found.plan.gpu, gpus=found.plan.gpus_per_replica, **arguments
+        )
+        assert mine[volume] == pytest.approx(plan.usd_per_month)
+    # the GPU that breaks even first is drawn, too
+    even = re.search(r"; (\S+) at [\d.]+M\.$", hosting.verdict)
+    assert even is not None
+    assert f"own {even[1]}" in set(frame["option"])
 
 
 def test_low_confidence_is_a_warning(hosting: App) -> None:

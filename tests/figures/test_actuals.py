@@ -68,7 +68,7 @@ def test_the_bars_of_the_variance_lead_from_budget_to_actual(
         at += bar.x[0]
     assert at == pytest.approx(actual.x[0], abs=0.004 * found["usage_budget_usd"])
     title = figure.layout.title.text.replace("<br>", " ")
-    assert title.startswith("$1.53k less than the budget of $10.3k: mostly mix, −$5.03k;")  # noqa: RUF001
+    assert title.startswith("$1.52k less than the budget of $10.3k: mostly mix, −$5.03k;")  # noqa: RUF001
 
 
 def test_as_planned_there_is_nothing_to_explain(found: dict[str, Any]) -> None:

@@ -330,6 +330,35 @@ def test_capacity_serves_on_when_another_approach_takes_over(
         assert amounts(found, meter) == pytest.approx(amount)
 
 
+def test_replicas_that_stand_half_the_time_do_all_the_work_in_it(
+    example_book: cm.PriceBook,
+) -> None:
+    def of(busy: float) -> list[float]:
+        host = cm.Dedicated("example", gpu="G80", deployed_share=0.5, **LOAD)
+        found = billed(example_book, "mini-1", host, requests=busy * FULL)
+        return [float(amounts(found, "instance_hour", activity=a)[0]) for a in ("serve", "idle")]
+
+    # 0.4 of a replica: one stands 372 h and works 0.4 x 744 of them
+    assert of(0.4) == pytest.approx([297.6, 74.4])
+    # 0.9: one would have to work 1.8 hours in an hour, so two stand
+    assert of(0.9) == pytest.approx([669.6, 74.4])
+
+
+def test_owned_gpus_are_paid_while_they_are_switched_off(example_book: cm.PriceBook) -> None:
+    def of(share: float) -> dict[str, float]:
+        host = cm.Owned(gpu="G80", server_gpus=1, deployed_share=share, **LOAD)
+        found = billed(example_book, "mini-1", host, requests=FULL / 2)
+        return {line.line.activity: float(line.cost.sum()) for line in found.lines}
+
+    whole, half = of(1.0), of(0.5)
+    assert {word: half[word] for word in ("serve", "support", "room")} == pytest.approx(
+        {word: whole[word] for word in ("serve", "support", "room")}
+    )
+    # 1 kW on 372 h; else 1 kW on 372 h and 0.3 kW on 372 h; PUE 1.3, 10 cents
+    assert half["power"] == pytest.approx(372 * 1.3 * 0.1)
+    assert whole["power"] == pytest.approx(372 * 1.3 * 1.3 * 0.1)
+
+
 def test_nothing_stands_where_nothing_is_asked_for(example_book: cm.PriceBook) -> None:
     for host in (
         cm.Dedicated("example", gpu="G80", min_replicas=0, **LOAD),

@@ -24,14 +24,8 @@ from costmodel.costs.inputs import (
 from costmodel.errors import PriceError
 from costmodel.months import Array, as_date
 from costmodel.prices.book import PriceBook, in_row
+from costmodel.prices.meters import AS_INPUT, TOKEN_COUNTS
 from costmodel.quantities.volumes import request_mtok
-
-TOKENS = {
-    "cached_input_tokens": "cached_input_mtok",
-    "cache_write_tokens": "cache_write_mtok",
-    "cache_write_1h_tokens": "cache_write_1h_mtok",
-    "output_tokens": "output_mtok",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +64,7 @@ def priced(columns: Mapping[str, Any], count: int, book: PriceBook, *, row: Any 
     Raises:
         PriceError: If tokens are negative or do not add up, or something has no price.
     """
-    names = ("input_tokens", *TOKENS, "requests")
+    names = ("input_tokens", *TOKEN_COUNTS, "requests")
     given = {n: amounts(n, columns[n]) for n in names if n in columns}
     for name, values in given.items():
         if not np.all(values >= 0):
@@ -91,7 +85,7 @@ def priced(columns: Mapping[str, Any], count: int, book: PriceBook, *, row: Any 
         )
         raise PriceError(message)
     requests = given.get("requests", np.ones(1))
-    tokens = {"input_mtok": fresh} | {m: given[n] for n, m in TOKENS.items() if n in given}
+    tokens = {"input_mtok": fresh} | {m: given[n] for n, m in TOKEN_COUNTS.items() if n in given}
     plain = book.unit_prices(row, "input_mtok")
     said: list[str] = []
     unit_usd: dict[str, Array] = {}
@@ -101,7 +95,7 @@ def priced(columns: Mapping[str, Any], count: int, book: PriceBook, *, row: Any 
         if missing.any():
             first = int(np.flatnonzero(missing)[0])
             entry = book.rows[int(row[first])]
-            if meter not in ("cached_input_mtok", "cache_write_mtok"):
+            if meter not in AS_INPUT:
                 message = (
                     f"{in_row(first, count)}{entry.where}: {entry.key} has no price for {meter}"
                 )
@@ -195,7 +189,7 @@ def price(
     on = today() if on is None else on
     if isinstance(on, str):
         on = as_date(on, "on")
-    for name in TOKENS:
+    for name in TOKEN_COUNTS:
         if np.isscalar(inputs[name]) and inputs[name] == 0 and name != "output_tokens":
             inputs[name] = None
     columns, shape, index = broadcast(provider=provider, model=model, on=on, **inputs)

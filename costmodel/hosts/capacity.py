@@ -62,7 +62,7 @@ class Capacity(Host):
             measurement. [token/s]
         peak_to_mean: Load at the peak over mean load. [1]
         min_replicas: Replicas kept when there is little load.
-        deployed_share: Share of the hours in which the replicas stand.
+        deployed_share: Share of the hours in which the replicas stand; all requests come in these.
     """
 
     replica_tokens_per_second: Numeric | None = None
@@ -91,7 +91,7 @@ class Capacity(Host):
     def _load(
         self, pool: Sequence[Serving], model: Model, terms: Terms
     ) -> tuple[Array, Array, Pace]:
-        """Return tokens per hour of a pool, replicas at the peak, and the pace of one replica."""
+        """Return tokens in an hour in which a pool stands, its replicas, and the pace of one."""
         pace = self._pace(pool, model, terms)
         said = pace.said
         tokens = np.zeros(terms.months.count)
@@ -101,6 +101,10 @@ class Capacity(Host):
             per_request = sum((call.mean + call.output for call in calls), np.zeros(1))
             tokens = tokens + item.requests * per_request / terms.months.hours
         replicas = serving.replicas_needed(tokens, self._peak(), pace.speed, self.min_replicas)
+        # replicas that stand on some hours only do the work of the month in those
+        share = np.asarray(self.deployed_share, float)
+        tokens = tokens / np.where(share > 0, share, 1.0)
+        replicas = np.maximum(replicas, serving.replicas_needed(tokens, 1.0, pace.speed, 0.0))
         return tokens, replicas + self._spare(), replace(pace, said=said)
 
     def _peak(self) -> Numeric:

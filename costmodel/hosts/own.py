@@ -328,6 +328,8 @@ RESERVE = 1.2  # power kept ready over power under load, where it is not publish
 class Owned(Planned):
     """GPUs of one's own in a rented room: bought once, for the peak, and never given back.
 
+    In hours in which they are not deployed they are paid as well, but switched off.
+
     Attributes:
         server_gpus: GPUs of one server; whole servers are bought.
         life_years: Useful life. [year]
@@ -364,7 +366,7 @@ class Owned(Planned):
         tokens, replicas, pace = self._load(pool, model, terms)
         row, facts, guessed = self._machine(terms)
         first = pool[0]
-        active = first.active * np.asarray(self.deployed_share)
+        active = first.active
         gpus = ownership.owned(replicas * self.gpus_per_replica, self.server_gpus)
         busy_replicas = tokens / volumes.SECONDS_PER_HOUR / pace.speed
         hours = terms.months.hours * active
@@ -400,7 +402,7 @@ class Owned(Planned):
             line("power", self._item("electricity", terms), "kwh"),
             ownership.energy_kwh,
             gpus=gpus,
-            hours=hours,
+            hours=hours * self.deployed_share,
             busy_share=busy_replicas * self.gpus_per_replica / np.maximum(gpus, 1.0),
             load_kw=facts["load_kw"],
             idle_kw=facts["idle_kw"],

@@ -58,6 +58,16 @@ TOKEN_COLUMNS: dict[str, str] = {
     "output_per_mtok": "output_mtok",
 }
 
+# token counts of requests -> meters; what is left of the input is plain input
+TOKEN_COUNTS: dict[str, str] = {
+    "cached_input_tokens": "cached_input_mtok",
+    "cache_write_tokens": "cache_write_mtok",
+    "cache_write_1h_tokens": "cache_write_1h_mtok",
+    "output_tokens": "output_mtok",
+}
+# billed as plain input where no price of their own is published
+AS_INPUT = ("cached_input_mtok", "cache_write_mtok")
+
 # unit words of finetuning.csv and of its storage
 TRAINING_UNITS: dict[str, str] = {
     "mtok_epoch": "train_mtok",

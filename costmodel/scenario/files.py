@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from costmodel.approaches import Counted
+from costmodel.approaches import Counted, Rag
 from costmodel.errors import DataError
+from costmodel.quantities.ranges import out_of_range
 from costmodel.quantities.requests import Size
 from costmodel.quantities.retrieval import chunks_of
 from costmodel.tokens.corpus import Job, Tally, cores, tally_part
@@ -21,7 +22,6 @@ from costmodel.tokens.reading import sniff
 # what an approach takes from each kind of file
 TUNES = ("fine_tune", "preference_tune")
 RETRIEVES = ("rag", "long_context")
-CHUNK_TOKENS, OVERLAP = 512.0, 0.1  # as `Rag` assumes
 
 
 @lru_cache(maxsize=64)
@@ -99,7 +99,7 @@ def _training_set(
     unread = sum(n for why, n in tally.reasons.items() if not why.endswith("counted"))
     if unread:
         said += f"; {unread:,} further records could not be read"
-    if table.get("validation"):
+    if isinstance(table.get("validation"), str):
         held = home / str(table["validation"])
         share = _tally(held, encoding)[1].tokens / max(tally.tokens, 1)
         found["validation_share"] = share
@@ -122,11 +122,13 @@ def _documents(
     said = f"{len(paths):,} files of {pattern}, {total:,} tokens ({encoding})"
     chunks = None
     if kind == "rag":
-        size = (table.get("chunk_tokens", CHUNK_TOKENS), table.get("overlap", OVERLAP))
-        chunks = 0.0
-        for tally in tallies:
-            lengths, documents = tally.distribution()
-            chunks += float((chunks_of(np.asarray(lengths, float), *size) * documents).sum())
-        said += f", {chunks:,.0f} chunks"
+        cut = {name: table.get(name, getattr(Rag, name)) for name in ("chunk_tokens", "overlap")}
+        # a range is cut by its formula, and what is no number is refused with the line it is on
+        if all(type(x) in (int, float) and not out_of_range(name, x) for name, x in cut.items()):
+            chunks = 0.0
+            for tally in tallies:
+                lengths, documents = tally.distribution()
+                chunks += float((chunks_of(np.asarray(lengths), **cut) * documents).sum())
+            said += f", {chunks:,.0f} chunks"
     found = {} if "corpus_tokens" in table else {"corpus_tokens": total}
     return found, Counted(said, chunks=chunks)

@@ -240,11 +240,12 @@ def _double_runs(
     """Yield the days on which the new model runs beside the old one."""
     months, settings = draft.terms.months, draft.scenario.upkeep
     days = timedelta(days=settings.double_running_days)
-    changes = [(span.since, span.cause)] if span.previous is not None else []
-    changes += [(span.floor, "retirement")] if span.floor is not None else []
+    start = draft.scenario.start
+    changes = [(start, span.since, span.cause)] if span.previous is not None else []
+    changes += [(span.since, span.floor, "retirement")] if span.floor is not None else []
     dated: dict[str, Serving] = {}
-    for change, cause in changes:
-        first = max(change - days, draft.scenario.start)
+    for earliest, change, cause in changes:
+        first = max(change - days, earliest)
         beside = months.between(first, change)
         if np.any(beside > 0):
             # on dedicated capacity, what runs for one cause runs together

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from costmodel.errors import DataError, PriceError, nearest
 from costmodel.prices.book import PriceBook
-from costmodel.prices.meters import METERS, TOKEN_COLUMNS
+from costmodel.prices.meters import AS_INPUT, METERS, TOKEN_COLUMNS, TOKEN_COUNTS
 from costmodel.prices.rows import METER_INDEX, Key
 from costmodel.usage.ledger import PICO, TOKENS, Ledger, holds
 from costmodel.usage.names import named
@@ -38,14 +38,6 @@ TABLE_OF = {
     "unit_hour": "provisioned",
 }
 FRESH = "input_mtok"
-METER_OF = {
-    "cached_input_tokens": "cached_input_mtok",
-    "cache_write_tokens": "cache_write_mtok",
-    "cache_write_1h_tokens": "cache_write_1h_mtok",
-    "output_tokens": "output_mtok",
-}
-# billed as plain input where nothing else is published
-AS_INPUT = ("cached_input_mtok", "cache_write_mtok")
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +130,7 @@ def token_amounts(columns: Mapping[str, Any]) -> dict[str, Ints]:
     """Return the tokens of rows by meter: fresh input, cached, written, output. [token]"""
     given = {name: np.asarray(columns[name], np.int64) for name in TOKENS}
     fresh = given["input_tokens"] - sum(given[name] for name in TOKENS[1:4])
-    return {FRESH: fresh} | {meter: given[name] for name, meter in METER_OF.items()}
+    return {FRESH: fresh} | {meter: given[name] for name, meter in TOKEN_COUNTS.items()}
 
 
 def price_rows(frame: pd.DataFrame, book: PriceBook) -> Ints:

@@ -114,6 +114,10 @@ def test_documents_give_tokens_and_chunks(tmp_path: Path) -> None:
     assert rag.counted is not None
     # one chunk, and one with (1000 - 200) / 180 = 4.4 further ones
     assert rag.counted.chunks == 1 + 6
+    spread = lines.replace("200", "{low = 100, mode = 200, high = 300}")
+    ranged = approach_of(scenario(tmp_path, spread))
+    assert ranged.counted is not None
+    assert ranged.counted.chunks is None
     whole = approach_of(scenario(tmp_path, 'kind = "long_context"\ncorpus = "docs/*.md"'))
     assert isinstance(whole, LongContext)
     assert whole.corpus_tokens == 1100
@@ -128,6 +132,9 @@ def test_documents_give_tokens_and_chunks(tmp_path: Path) -> None:
         ('kind = "rag"\ncorpus = "docs/*.pdf"', "no file matches docs/*.pdf"),
         ('kind = "prompting"\ndataset = "set.jsonl"', "unknown key 'dataset'"),
         ('kind = "fine_tune"\ndataset = 3', "dataset"),
+        ('kind = "fine_tune"\ndataset = "set.jsonl"\nvalidation = 3', "must be text in quotes"),
+        ('kind = "rag"\ncorpus = "set.jsonl"\nchunk_tokens = "x"', "must be a number, got 'x'"),
+        ('kind = "rag"\ncorpus = "set.jsonl"\noverlap = 1', "must be <= 0.99, got 1"),
         ('kind = "fine_tune"\ndataset = "empty.jsonl"', "is empty"),
     ],
 )

@@ -23,8 +23,6 @@ STORE_UNITS = (
     *("vector_store gb_month", "vector_store gib_month", "vector_store gb_day"),
     *("vector_store mdim_month",),
 )
-
-
 RERANK_UNITS = ("rerank krequest", "rerank mtok")
 # what a store bills for putting records in, and for each search over all of them
 INGESTION: dict[str, Callable[..., Array]] = {
@@ -130,9 +128,7 @@ class Rag(Approach):
         )
         searches = self._store(site)
         if self.rerank:
-            searches |= self._product(
-                self.rerank, "rerank", ("rerank krequest", "rerank mtok"), site
-            )
+            searches |= self._product(self.rerank, "rerank", RERANK_UNITS, site)
         for name, key in searches.items():
             component, unit = name.split()
             asked = replace(line, activity=component, key=key, meter=unit)

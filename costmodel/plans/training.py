@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -461,7 +461,7 @@ def _memory(runs: Runs, job: Job, specs: Specs) -> Array:
     c = specs.coefficients("memory")
     if job.objective == "sft":
         return peak_gb(runs, c)
-    pairs = runs.given(micro_batch=runs.micro_batch * 2) if job.objective == "dpo" else runs
+    pairs = replace(runs, micro_batch=runs.micro_batch * 2) if job.objective == "dpo" else runs
     parts = runs.tp * runs.pp * np.where(runs.zero >= 3, runs.dp, 1.0)  # noqa: PLR2004
     copies = RL_COPIES.get(job.objective, 0.0)
     # adapters are switched off to get the reference; full tuning needs a copy of it

@@ -95,11 +95,7 @@ def adapter_params(runs: Runs) -> Array:
     """
     query = runs.query + runs.hidden
     key = runs.key + runs.hidden
-    both = np.select(
-        [runs.targets == "qv", runs.targets == "qkvo"],
-        [query + key, 2 * query + 2 * key],
-        2 * query + 2 * key,
-    )
+    both = np.where(runs.targets == "qv", 1.0, 2.0) * (query + key)
     dense = (runs.layers - runs.moe_layers) * runs.ffn + runs.moe_layers * (
         runs.expert_ffn * runs.experts
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -156,10 +156,6 @@ class Runs:
         """Return some of the runs."""
         chosen = np.asarray(rows)
         return Runs(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
-
-    def given(self, **settings: Any) -> Runs:
-        """Return the runs with other settings, of the same length."""
-        return replace(self, **settings)
 
     @property
     def full(self) -> Flags:

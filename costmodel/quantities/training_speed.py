@@ -97,18 +97,6 @@ def _repeated(runs: Runs) -> Array:
     return np.where(runs.checkpointing == "full", 1.0, selective)
 
 
-def forward_flops(runs: Runs) -> Array:
-    """Return the arithmetic of matrix products in one forward pass.
-
-    Args:
-        runs: Settings.
-
-    Returns:
-        2 x (parameters that a token uses, output layer included). [FLOP/token]
-    """
-    return 2.0 * (runs.always + runs.expert_active + runs.embedding)
-
-
 def attention_flops(runs: Runs) -> Array:
     """Return the arithmetic of causal attention in one forward pass.
 
@@ -346,17 +334,3 @@ def tokens_per_second(runs: Runs, c: Mapping[str, float]) -> Array:
     faster = np.where(runs.stack == "unsloth", unsloth, 1.0)
     other = np.where(runs.method == "peft_other", c["peft_other"], 1.0)
     return np.asarray(plain * faster * other / objective_factor(runs, c), float)
-
-
-def gpu_hours(tokens: Array, speed: Array, gpus: Array) -> Array:
-    """Return the time that all GPUs of a run are busy.
-
-    Args:
-        tokens: Tokens trained on, all epochs. [token]
-        speed: Tokens of all GPUs together. [token/s]
-        gpus: GPUs of the run. [1]
-
-    Returns:
-        GPU-hours. [h]
-    """
-    return np.asarray(tokens / speed / 3600.0 * gpus, float)

@@ -18,7 +18,8 @@ from costmodel.prices.book import PriceBook
 from costmodel.quantities.requests import Part, Size
 from costmodel.scenario.model import STABLE_PARTS, Mix, Scenario, Uncertain
 from costmodel.scenario.pins import pins_of
-from costmodel.scenario.reading import VERSION, plain_fields, read_scenario
+from costmodel.scenario.reading import VERSION, read_scenario
+from costmodel.scenario.values import plain_fields
 
 EXACT_INTEGERS = 2**53
 

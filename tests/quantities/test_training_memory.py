@@ -8,34 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from costmodel.prices.specs import shipped_specs
-from costmodel.prices.tables import TRAINING_NUMBERS, TRAINING_WORDS
+from costmodel.prices.tables import TRAINING_WORDS
 from costmodel.quantities import training_memory as memory
-from costmodel.quantities.training_runs import Runs, runs_of
+from costmodel.quantities.training_runs import Runs
+from tests.quantities.conftest import SPECS, some_runs
 
-SPECS = shipped_specs()
 C = SPECS.coefficients("memory")
 BARE = C | {name: 1.0 for name in C if name.startswith("safety")}  # no head-room
 
 
-def runs(model: str = "Mistral-7B", gpu: str = "A100-SXM-80GB", **settings: Any) -> Runs:
-    """Return runs with some settings; what is left out is blank."""
-    size = max((np.size(value) for value in settings.values()), default=1)
-    words = {
-        name: np.full(size, settings.get(name, ""), dtype="U32")
-        for name in (*TRAINING_WORDS, "memory_basis")
-    }
-    numbers = {
-        name: np.broadcast_to(np.asarray(settings.get(name, np.nan), float), (size,)).copy()
-        for name in TRAINING_NUMBERS
-    }
-    return runs_of(
-        SPECS.model_columns([model] * size),
-        SPECS.gpu_columns([gpu] * size),
-        SPECS.architectures([gpu] * size),
-        numbers,
-        words,
-    )
+def runs(**settings: Any) -> Runs:
+    return some_runs(**{"model": "Mistral-7B", **settings})
 
 
 def peak(c: Mapping[str, float] = C, /, **settings: Any) -> float:

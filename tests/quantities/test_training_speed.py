@@ -9,33 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.prices.specs import shipped_specs
-from costmodel.prices.tables import TRAINING_NUMBERS, TRAINING_WORDS
+from costmodel.prices.tables import TRAINING_WORDS
 from costmodel.quantities import training_speed as speed
-from costmodel.quantities.training_runs import Runs, runs_of
+from costmodel.quantities.training_runs import Runs
+from tests.quantities.conftest import SPECS, some_runs
 
-SPECS = shipped_specs()
 C = SPECS.coefficients("training")
 
 
-def runs(model: str = "Llama-2-7B", gpu: str = "A100-SXM-80GB", **settings: Any) -> Runs:
-    """Return runs with some settings; what is left out is blank."""
-    size = max((np.size(value) for value in settings.values()), default=1)
-    words = {
-        name: np.full(size, settings.get(name, ""), dtype="U32")
-        for name in (*TRAINING_WORDS, "memory_basis")
-    }
-    numbers = {
-        name: np.broadcast_to(np.asarray(settings.get(name, np.nan), float), (size,)).copy()
-        for name in TRAINING_NUMBERS
-    }
-    return runs_of(
-        SPECS.model_columns([model] * size),
-        SPECS.gpu_columns([gpu] * size),
-        SPECS.architectures([gpu] * size),
-        numbers,
-        words,
-    )
+def runs(**settings: Any) -> Runs:
+    return some_runs(**{"model": "Llama-2-7B", **settings})
+
+
+def forward_flops(one: Runs) -> float:
+    return 2.0 * float((one.always + one.expert_active + one.embedding)[0])
 
 
 def tokens(**settings: Any) -> float:
@@ -45,7 +32,7 @@ def tokens(**settings: Any) -> float:
 def test_a_forward_pass_of_llama_2_7b_takes_13_2_gflop_per_token() -> None:
     # 32 layers of 4 x 4096^2 and 3 x 4096 x 11008, and the output layer of 32000 x 4096
     by_hand = 2 * (32 * (4 * 4096**2 + 3 * 4096 * 11008) + 32000 * 4096)
-    assert float(speed.forward_flops(runs())[0]) == by_hand
+    assert forward_flops(runs()) == by_hand
     assert by_hand == pytest.approx(13.2e9, rel=0.01)
 
 
@@ -131,8 +118,4 @@ def test_every_run_has_a_speed(model: str, gpu: str, **given_settings: Any) -> N
     # never faster than twice the arithmetic allows
     one = runs(model=model, gpu=gpu, **given_settings)
     peak = float(np.maximum(one.bf16, one.fp4)[0]) * float(one.gpus[0])
-    assert found * float(speed.forward_flops(one)[0]) < 2 * peak
-
-
-def test_hours_of_gpus_by_hand() -> None:
-    assert float(speed.gpu_hours(np.array(36e6), np.array(1000.0), np.array(8.0))) == 80.0
+    assert found * forward_flops(one) < 2 * peak

@@ -116,6 +116,7 @@ def test_documents_give_tokens_and_chunks(tmp_path: Path) -> None:
     assert rag.counted.chunks == 1 + 6
     spread = lines.replace("200", "{low = 100, mode = 200, high = 300}")
     ranged = approach_of(scenario(tmp_path, spread))
+    assert isinstance(ranged, Rag)
     assert ranged.counted is not None
     assert ranged.counted.chunks is None
     whole = approach_of(scenario(tmp_path, 'kind = "long_context"\ncorpus = "docs/*.md"'))

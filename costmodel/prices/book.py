@@ -260,21 +260,33 @@ class PriceBook:
             first = int(np.flatnonzero(np.isin(group, list(problems)))[0])
             message = f"{in_row(first, count)}{problems[int(group[first])]}"
             raise PriceError(message)
-        day, slot = self._clock(columns.get("on"), count)
+        day, times = _clock(columns.get("on"), count)
         size = np.broadcast_to(np.asarray(columns.get("input_tokens", 0.0), float), (count,))
 
-        # select once for each combination of what a row depends on: name, day, tier, half hour
-        over = np.concatenate(
-            [np.zeros(1), *(self._over[a : a + n] for a, n in zip(starts, lengths, strict=True))]
+        # select once for each combination of what a row depends on: name, the days between two
+        # changes of a price, tier, half hour
+        used = np.concatenate(
+            [
+                np.zeros(0, np.int64),
+                *(np.arange(a, a + n) for a, n in zip(starts, lengths, strict=True)),
+            ]
         )
-        tiers = np.unique(over)[1:]
-        tier = np.zeros(count, np.int64)
-        for threshold in tiers:
+        case, cases = group, max(record.size, 1)
+        changes = np.unique([self._from[used], self._to[used]])
+        changes = changes[(changes > FIRST_DAY) & (changes < LAST_DAY)]
+        if changes.size:
+            # a table of days beats a search for each record
+            first_day, last_day = changes[0] - 1, changes[-1]
+            spans = np.searchsorted(changes, np.arange(first_day, last_day + 1), side="right")
+            case = case * (changes.size + 1) + spans[np.clip(day, first_day, last_day) - first_day]
+            cases *= changes.size + 1
+        tier, thresholds = np.zeros(count, np.int64), np.unique(self._over[used])
+        for threshold in thresholds:
             tier += size > threshold
-        first_day, days = (int(day.min()), int(np.ptp(day)) + 1) if count else (0, 1)
-        case = (group * days + day - first_day) * (tiers.size + 1) + tier
-        cases = max(record.size, 1) * days * (tiers.size + 1)
-        if self._windows[1].shape[0] > 1:
+        case, cases = case * (thresholds.size + 1) + tier, cases * (thresholds.size + 1)
+        slot = np.zeros(count, np.int64)
+        if self._windows[0][used].any():
+            slot = week_slot(np.where(times == times.astype("datetime64[D]"), times + NOON, times))
             case, cases = case * SLOTS_PER_WEEK + slot, cases * SLOTS_PER_WEEK
         number, record = _numbered(case, cases)
         known = np.flatnonzero(lengths[group[record]] > 0)
@@ -288,36 +300,6 @@ class PriceBook:
             message = self._not_priced(int(starts[group[first]]), day_text)
             raise PriceError(in_row(first, count) + message)
         return row
-
-    def _clock(self, on: Any, count: int) -> tuple[Ints, Ints]:
-        """Return day and half hour of the week of each record."""
-        import pandas as pd
-
-        if on is None:
-            message = "give the day of the price: a column `on`"
-            raise PriceError(message)
-        stamps = on
-        if not np.ndim(on) or not pd.api.types.is_datetime64_any_dtype(on):
-            codes, values = pd.factorize(on if np.ndim(on) else np.array([on], object))
-            try:
-                read = pd.to_datetime(np.asarray(values, object), utc=True)
-            except ValueError as error:
-                message = f"on: must be dates like 2026-12-01 ({str(error).splitlines()[0]})"
-                raise PriceError(message) from None
-            stamps = pd.Series(read).take(codes if np.ndim(on) else np.zeros(count, np.int64))
-        stamps = pd.Series(stamps)
-        if getattr(stamps.dt, "tz", None) is not None:
-            stamps = stamps.dt.tz_convert("UTC").dt.tz_localize(None)
-        times = stamps.to_numpy()
-        days = times.astype("datetime64[D]")
-        if np.isnat(days).any():
-            first = int(np.flatnonzero(np.isnat(days))[0])
-            message = f"{in_row(first, count)}on: the date is missing"
-            raise PriceError(message)
-        slot = np.zeros(count, np.int64)
-        if self._windows[1].shape[0] > 1:
-            slot = week_slot(np.where(times == days, days + NOON, times))
-        return days.astype(np.int64), slot
 
     def _not_priced(self, start: int, day: str) -> str:
         row = self.rows[start]
@@ -639,7 +621,11 @@ def _named(columns: Mapping[Any, Any], count: int) -> tuple[Ints, Ints, list[tup
     for column, default in NAMES.items():
         values = columns.get(column, default)
         if np.ndim(values):
-            code, names = pd.factorize(values)
+            found = getattr(values, "array", values)
+            if isinstance(found, pd.Categorical):
+                code, names = found.codes, found.categories
+            else:
+                code, names = pd.factorize(values)
             level = np.append(np.asarray(names, object), default)
             if count and code.min() < 0:
                 # missing values mean the default
@@ -653,6 +639,34 @@ def _named(columns: Mapping[Any, Any], count: int) -> tuple[Ints, Ints, list[tup
     places = np.unravel_index(codes[record], [level.size for level in levels])
     words = [[str(x) for x in level[at]] for level, at in zip(levels, places, strict=True)]
     return number, record, list(zip(*words, strict=True))
+
+
+def _clock(on: Any, count: int) -> tuple[Ints, Any]:
+    """Return the day of each record, since 1970, and its time stamp in UTC."""
+    import pandas as pd
+
+    if on is None:
+        message = "give the day of the price: a column `on`"
+        raise PriceError(message)
+    stamps = on
+    if not np.ndim(on) or not pd.api.types.is_datetime64_any_dtype(on):
+        codes, values = pd.factorize(on if np.ndim(on) else np.array([on], object))
+        try:
+            read = pd.to_datetime(np.asarray(values, object), utc=True)
+        except ValueError as error:
+            message = f"on: must be dates like 2026-12-01 ({str(error).splitlines()[0]})"
+            raise PriceError(message) from None
+        stamps = pd.Series(read).take(codes if np.ndim(on) else np.zeros(count, np.int64))
+    stamps = pd.Series(stamps)
+    if getattr(stamps.dt, "tz", None) is not None:
+        stamps = stamps.dt.tz_convert("UTC").dt.tz_localize(None)
+    times = stamps.to_numpy()
+    days = times.astype("datetime64[D]")
+    if np.isnat(days).any():
+        first = int(np.flatnonzero(np.isnat(days))[0])
+        message = f"{in_row(first, count)}on: the date is missing"
+        raise PriceError(message)
+    return days.astype(np.int64), times
 
 
 def in_row(first: int, count: int) -> str:

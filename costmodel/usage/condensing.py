@@ -66,7 +66,9 @@ def condensed(columns: Mapping[str, Any], count: int, grain: Grain) -> pd.DataFr
     codes, size, sizes = np.zeros(count, np.int64), 1, []
     for _, code, levels in keys:
         sizes.append(len(levels))
-        codes = codes * sizes[-1] + code if size > 1 else code.astype(np.int64)
+        if sizes[-1] > 1:
+            codes *= sizes[-1]
+            codes += code
         size *= sizes[-1]
         if size > WIDEST:
             message = "too many projects, users and tags to sum: leave some columns out"
@@ -143,16 +145,11 @@ def summed(frame: pd.DataFrame, grain: Grain) -> pd.DataFrame:
 
 def _slots(columns: Mapping[str, Any], count: int, grain: Grain) -> Any:
     """Return the half hour of the day where prices depend on it, -1 elsewhere; None = nowhere."""
-    import pandas as pd
-
-    minute = columns.get("minute", -1)
-    if not grain.windows or not np.ndim(minute):
+    minute, provider = columns.get("minute", -1), words_of(columns.get("provider", ""), count)
+    known = np.array([str(word) in grain.windows for word in provider.categories], bool)
+    if not np.ndim(minute) or not known.any():
         return None
-    words = pd.Categorical(words_of(columns.get("provider", ""), count))
-    known = np.array([str(word) in grain.windows for word in words.categories], bool)
-    if not known.any():
-        return None
-    return np.where(known[words.codes] & (minute >= 0), minute // HALF_HOUR, -1)
+    return np.where(known[provider.codes] & (minute >= 0), minute // HALF_HOUR, -1)
 
 
 def _sums(name: str, values: Any, sums: Callable[[Any], Any]) -> Any:

@@ -151,8 +151,8 @@ def words(values: Any, count: int) -> Any:
 
 def holds(column: Any, *wanted: str) -> Any:
     """Tell in which rows a column of categories holds one of some words."""
-    known = np.array([str(word) in wanted for word in column.cat.categories], bool)
-    return known[column.cat.codes.to_numpy()]
+    found = column.array
+    return np.array([str(word) in wanted for word in found.categories], bool)[found.codes]
 
 
 def rows_of(columns: Mapping[str, Any], count: int) -> pd.DataFrame:

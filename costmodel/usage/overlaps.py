@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from costmodel.errors import DataError
 from costmodel.usage import cells, records
+from costmodel.usage.ledger import COLUMNS
 
 if TYPE_CHECKING:
     from costmodel.usage.reading import Part
@@ -159,13 +160,13 @@ def _prints(path: str) -> tuple[Hashes, Hashes, Bools]:
         key, whole = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
         for _, columns in reading._parts_of(layout, batch, source)[:1]:
             scope = list(columns.pop("scope", ()))
-            for values in (*(columns.get(name, "") for name in reading.KEY), *scope):
+            for values in (*(columns.get(name, COLUMNS[name][1]) for name in reading.KEY), *scope):
                 key = _mixed(key, values)
             for name in ("day", "minute"):
                 key = _mixed(key, np.asarray(columns.get(name, -1)).astype(np.int64))
             whole = key
             for name in reading.SAID:
-                whole = _mixed(whole, columns.get(name, 0))
+                whole = _mixed(whole, columns.get(name, COLUMNS[name][1]))
             singles.append(np.broadcast_to(np.asarray(columns.get("single", False)), (count,)))
         keys.append(key)
         wholes.append(whole)
@@ -175,11 +176,12 @@ def _prints(path: str) -> tuple[Hashes, Hashes, Bools]:
 
 
 def _mixed(found: Hashes, values: Any) -> Hashes:
+    """Mix values into hashes; one value for all counts as a column that holds it throughout."""
     import pandas as pd
 
     if not np.ndim(values):
-        return found
-    if getattr(values, "dtype", None) is not None and getattr(values.dtype, "kind", "O") in "iuf":
+        values = np.array([values])
+    if getattr(getattr(values, "dtype", None), "kind", "O") in "iuf":
         hashed = pd.util.hash_array(np.nan_to_num(np.asarray(values, float)))
     else:
         words = cells.words(values)

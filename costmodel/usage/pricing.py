@@ -232,7 +232,7 @@ def price(ledger: Ledger, book: PriceBook, *, basis: str = "billed") -> Priced:
         if gap.any() and (amount[gap] > 0).any():
             missing[meter] = gap & (amount > 0)
         if meter in AS_INPUT:
-            used = np.unique(rows[(amount > 0) & (rows >= 0)])
+            used = np.flatnonzero(np.bincount(rows[(amount > 0) & (rows >= 0)]))
             own = np.isnan(book.usd[used, METER_INDEX[meter]])
             notes += [
                 f"{key}: no price for {meter} is published; counted as plain input"
@@ -354,8 +354,9 @@ def _unpriced(priced: pd.DataFrame, book: PriceBook, missing: Mapping[str, Bools
 
     names = ["provider", "model", "mode", "region", "meter"]
     columns = [*names, "why", "rows", "requests", "tokens", "quantity", "billed_pico"]
-    usage = holds(priced["kind"], "usage") & ~holds(priced["meter"], "money")
-    without = usage & (priced["price_row"].to_numpy() < 0)
+    without = priced["price_row"].to_numpy() < 0
+    if without.any():
+        without &= holds(priced["kind"], "usage") & ~holds(priced["meter"], "money")
     if not without.any():
         return pd.DataFrame(columns=columns)
     part = priced.loc[without]

@@ -130,7 +130,7 @@ def _checked(columns: Columns, count: int, batch: Batch, source: Source) -> None
         columns["request_tokens"] = total if requests == 1 else 0
         return
     if (requests == 1).all():
-        columns["request_tokens"] = total
+        columns["requests"], columns["request_tokens"] = 1.0, total
         return
     known = requests > 0
     each = np.ceil(total / np.where(known, requests, 1.0))

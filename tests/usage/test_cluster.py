@@ -121,6 +121,24 @@ def test_rotated_logs_of_one_day_are_no_duplicates(tmp_path: Path) -> None:
     assert "2 of 3 records of c.csv stand in a.csv and b.csv, too" in more.notes[0]
 
 
+def test_a_request_counts_once_whichever_columns_its_files_have(tmp_path: Path) -> None:
+    header = "date,provider,model,input_tokens,output_tokens"
+    one, two, three = (f"2026-10-01T10:00:0{k}Z,openai,gpt-5-mini,1000,10" for k in (1, 2, 3))
+    first = tmp_path / "first.csv"
+    first.write_text(f"{header}\n{one}\n{two}\n")
+    # what the first file leaves out stands here as what leaving it out means
+    for text in (
+        f"{header},region,mode\n{one},,\n{three},,standard\n",
+        f"{header},requests\n{one},1\n{three},2\n",
+        f"{header}\n{one}\n2026-10-01,openai,gpt-5-mini,7,7\n",
+    ):
+        (tmp_path / "second.csv").write_text(text)
+        for paths in (("first.csv", "second.csv"), ("second.csv", "first.csv")):
+            ledger = read(*(tmp_path / name for name in paths))
+            assert len(ledger.frame) == 3
+            assert "1 of 2 records" in ledger.notes[0]
+
+
 def test_two_requests_of_one_second_are_two(tmp_path: Path) -> None:
     header = "date,provider,model,input_tokens,output_tokens"
     for name, size in (("a", 1000), ("b", 2000)):

@@ -126,7 +126,7 @@ def _alone(word: str) -> Any:
     return pd.CategoricalDtype(pd.Index([word], dtype="str"))
 
 
-def words(values: Any, count: int) -> Any:
+def words(values: Any, count: int) -> pd.Categorical[Any]:
     """Return a column of words as categories; missing ones are blank."""
     import pandas as pd
 

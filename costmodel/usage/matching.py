@@ -7,7 +7,6 @@ which the bill is written; what else would explain a difference is a hint.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -143,21 +142,14 @@ def _hints(groups: pd.DataFrame, priced: Priced, models: Any) -> list[str]:
     """Say what would explain a difference, if something simple would."""
     open_ = groups[groups["state"] == "unexplained"]
     hints = [""] * len(groups)
-    if not len(open_):
-        return hints
-    frame = priced.frame
-    used = (frame["list_pico"] > 0).to_numpy()
-    moved: dict[tuple[Any, ...], list[int]] = {}
-    for at in np.flatnonzero(used)[:HINTED].tolist():
-        cost = int(frame["list_pico"].iloc[at])
-        moved.setdefault((str(frame["provider"].iloc[at]), cost), []).append(at)
+    moved = _moved(open_, priced.frame, models)
     ratios = {
         str(provider): _throughout(part["billed_pico"] / part["list_pico"].replace(0, np.nan))
         for provider, part in open_.groupby("provider")
     }
     for at, group in zip(open_.index.tolist(), open_.itertuples(index=False), strict=True):
         hints[at] = (
-            _moved(group, frame, moved, models)
+            moved.get(at, "")
             or _ratio(group, ratios[str(group.provider)])
             or ("no use on that day" if not group.list_pico else "")
             or ("nothing billed on that day" if not group.stated else "")
@@ -165,26 +157,45 @@ def _hints(groups: pd.DataFrame, priced: Priced, models: Any) -> list[str]:
     return hints
 
 
-HINTED = 100_000  # rows among which one billed on another day is looked for
+def _moved(open_: pd.DataFrame, frame: pd.DataFrame, models: Any) -> dict[int, str]:
+    """Name the rows that explain differences if they were billed on another day.
 
-
-def _moved(
-    group: Any, frame: pd.DataFrame, moved: Mapping[tuple[Any, ...], list[int]], models: Any
-) -> str:
-    """Name a row that explains the difference if it was billed on another day."""
-    gap = int(group.billed_pico) - int(group.list_pico)
-    for at in moved.get((group.provider, abs(gap)), []):
-        day = frame["day"].iloc[at]
-        later = (day - group.day) / ONE_DAY
-        row = frame.iloc[at]
+    Returns:
+        Place of a group -> hint; where such a row was used, what is left without it.
+    """
+    gaps = dict(zip(open_.index.tolist(), open_["billed_pico"] - open_["list_pico"], strict=True))
+    cost = frame["list_pico"].to_numpy()
+    candidates = np.flatnonzero((cost > 0) & np.isin(cost, np.abs(list(gaps.values()))))
+    # one of several that cost the same on a day
+    again = frame.iloc[candidates].duplicated(["provider", "day", "model", "list_pico"])
+    candidates = candidates[~again.to_numpy()]
+    explained: dict[int, str] = {}
+    left: dict[int, str] = {}
+    elsewhere: dict[int, str] = {}
+    for place in candidates.tolist():
+        row, usd = frame.iloc[place], f"${dollars(int(cost[place])):,.6f}"
         record = f" record {row['row']}" if row["row"] else ""
-        what = f"{row['file']}{record} ({models[at]} of {day.date()}, ${dollars(abs(gap)):,.6f})"
-        if gap > 0 and abs(later) == 1:
-            when = "a day early" if later > 0 else "a day late"
-            return f"{what} billed {when} would explain it"
-        if gap < 0 and later == 0:
-            return f"{what} billed on another day would explain it"
-    return ""
+        what = f"{row['file']}{record} ({models[place]} of {row['day'].date()}, {usd})"
+        mine = open_[open_["provider"] == row["provider"]]
+        home = mine[(mine["day"] == row["day"]) & mine["model"].isin(["", models[place]])].index
+        for at in mine.index.tolist():
+            days = int((row["day"] - mine["day"][at]) / ONE_DAY)
+            if gaps[at] == cost[place] and abs(days) == 1:
+                word = "early" if days > 0 else "late"
+                said = f"{what}, billed a day {word}, on {mine['day'][at].date()}, would"
+                explained.setdefault(at, f"{said} explain it")
+                for other in home.tolist():
+                    left.setdefault(other, f"{said} {_left(gaps[other] + gaps[at])}")
+            elif gaps[at] == -cost[place] and at in home:
+                elsewhere.setdefault(at, f"{what}, billed on another day, would explain it")
+    return elsewhere | left | explained
+
+
+def _left(pico: int) -> str:
+    if not pico:
+        return "explain it"
+    usd = f"${dollars(abs(int(pico))):,.6f}"
+    return f"leave {usd} of this {'bill' if pico > 0 else 'use'} unexplained"
 
 
 def _ratio(group: Any, throughout: float) -> str:

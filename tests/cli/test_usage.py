@@ -80,9 +80,13 @@ def test_the_other_days_are_unexplained_and_a_hint_is_no_match(
     assert list(unexplained) == ["2025-10-05", "2025-10-06", "2025-10-08"]
     # 0.895874 - 0.24726 is what 38,072 + 8,192 cached + 60,000 tokens of gpt-5 cost the day after
     assert unexplained["2025-10-05"]["difference_usd"] == 0.648614
-    assert "usage.tsv record 2 (gpt-5 of 2025-10-06" in unexplained["2025-10-05"]["hint"]
-    assert "billed a day early would explain it" in unexplained["2025-10-05"]["hint"]
-    assert unexplained["2025-10-06"]["hint"] == ""
+    moved = (
+        "usage.tsv record 2 (gpt-5 of 2025-10-06, $0.648614), billed a day early, on 2025-10-05, "
+        "would "
+    )
+    assert unexplained["2025-10-05"]["hint"] == f"{moved}explain it"
+    # 0.56177125 billed, less 0.16722875 for the other request of that day
+    assert unexplained["2025-10-06"]["hint"] == f"{moved}leave $0.394543 of this bill unexplained"
     assert unexplained["2025-10-08"]["hint"] == "no use on that day"
     parts = ("matched_usd", "unexplained_billed_usd", "unpriced_usd", "other_usd")
     assert sum(found[name] for name in parts) == pytest.approx(found["billed_usd"], abs=1e-12)

@@ -71,4 +71,19 @@ def test_one_day_of_a_bill_without_a_charge_is_unexplained(book: PriceBook, tmp_
     groups = matched(price(read(tmp_path / "own.csv"), book)).groups
     assert list(groups["state"]) == ["matched", "unexplained", "unexplained", "no bill"]
     # the money of the third is the use of the second
-    assert "billed a day late would explain it" in groups["hint"][2]
+    said = (
+        "own.csv record 3 (gpt-5-mini of 2026-10-02, $1.000000), billed a day late, on 2026-10-03"
+    )
+    assert groups["hint"][1] == groups["hint"][2] == f"{said}, would explain it"
+
+
+def test_use_that_is_billed_outside_the_days_of_the_bill_is_a_hint(
+    book: PriceBook, tmp_path: Path
+) -> None:
+    text = "date,provider,model,input_tokens,output_tokens,cost\n"
+    text += "2026-10-01,openai,,,,0.25\n2026-10-01,openai,gpt-5-mini,1000000,0,\n"
+    text += "2026-10-01,openai,gpt-5-mini,3000000,0,\n"
+    (tmp_path / "own.csv").write_text(text)
+    groups = matched(price(read(tmp_path / "own.csv"), book)).groups
+    said = "own.csv record 3 (gpt-5-mini of 2026-10-01, $0.750000)"
+    assert list(groups["hint"]) == [f"{said}, billed on another day, would explain it"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property, lru_cache
 from importlib.resources import files
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,10 +132,17 @@ class PriceBook:
         """
         layers = [*([shipped_dir()] if shipped else []), *map(Path, folders)]
         tables: dict[str, list[Record]] = {name: [] for name in TABLES}
-        for layer, folder in enumerate(layers):
-            for name, rows in read_layer(folder, layer).items():
-                tables[name] += rows
-        book_rows, usd, catalog = assemble(tables)
+        # millions of new objects without a cycle: looking for cycles would take most of the time
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            for layer, folder in enumerate(layers):
+                for name, rows in read_layer(folder, layer).items():
+                    tables[name] += rows
+            book_rows, usd, catalog = assemble(tables)
+        finally:
+            if collecting:
+                gc.enable()
         return cls(book_rows, usd, catalog, tuple(str(folder) for folder in layers))
 
     # the columns of the rows, as arrays
@@ -141,9 +150,10 @@ class PriceBook:
     @cached_property
     def _groups(self) -> dict[Key, slice]:
         groups: dict[Key, slice] = {}
-        for k, row in enumerate(self.rows):
-            start = groups[row.key].start if row.key in groups else k
-            groups[row.key] = slice(start, k + 1)
+        start = 0
+        for key, rows in groupby(self.rows, attrgetter("key")):
+            groups[key] = slice(start, start + sum(1 for _ in rows))
+            start = groups[key].stop
         return groups
 
     @cached_property
@@ -481,13 +491,12 @@ class PriceBook:
 
     @cached_property
     def _context(self) -> Array:
-        def window(row: PriceRow) -> float:
-            if row.key.table != "inference":
-                return math.inf
-            known = self.catalog.model(row.key.provider, row.key.sku).context_window
-            return math.inf if math.isnan(known) else known
-
-        return np.array([window(row) for row in self.rows], float)
+        found = np.full(len(self.rows), math.inf)
+        for key, group in self._groups.items():
+            row = self.catalog.row_of(key.provider, key.sku) if key.table == "inference" else None
+            if row is not None and not math.isnan(row["context_window"]):
+                found[group] = row["context_window"]
+        return found
 
     def cited(self, row: int, meter: str) -> tuple[int, int | None]:
         """Return the row to cite for a price, and the list row behind a contract price."""

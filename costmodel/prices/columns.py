@@ -7,7 +7,6 @@ table refuses) is left to the reader of rows, which says what is wrong and where
 from __future__ import annotations
 
 import csv
-import gc
 import warnings
 from collections.abc import Sequence
 from datetime import date
@@ -94,15 +93,8 @@ def records_of(columns: dict[str, Column], name: str) -> list[Record]:
     """
     names = [*columns, "file"]
     lists = [column.tolist() for column in columns.values()]
-    # millions of new dictionaries without a cycle: looking for cycles would take most of the time
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        # the lists are of one length; to ask for it would cost a tenth
-        return [dict(zip(names, row)) for row in zip(*lists, repeat(name))]  # noqa: B905
-    finally:
-        if collecting:
-            gc.enable()
+    # the lists are of one length; to ask for it would cost a tenth
+    return [dict(zip(names, row)) for row in zip(*lists, repeat(name))]  # noqa: B905
 
 
 def _backwards(starts: Column, ends: Column) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import pairwise, product
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,12 @@ class Key:
         return " ".join([*words, *filter(None, [self.region])])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class PriceRow:
-    """One row of a price table, with where it stands and where its figure comes from."""
+    """One row of a price table, with where it stands and where its figure comes from.
+
+    A price in another currency makes one for each exchange rate, with the days of that rate.
+    """
 
     key: Key
     file: str
@@ -136,17 +140,18 @@ def _records(folder: Path, layer: int, also: Sequence[str]) -> dict[str, list[Re
         label = path.relative_to(folder).as_posix()
         label = f"{folder.as_posix()}/{label}" if layer else label
         rows = read_file(TABLES[name], path, label)
+        where, provider = str(folder), path.stem
         for row in rows:
             row["layer"] = layer
-            row["folder"] = str(folder)
+            row["folder"] = where
             if name == "inference":
-                if row.get("provider", "") not in ("", path.stem):
+                if row["provider"] not in ("", provider):
                     message = (
                         f"{label} line {row['line']}: provider {row['provider']!r} "
                         f"does not belong in {label}"
                     )
                     raise PriceError(message)
-                row["provider"] = path.stem
+                row["provider"] = provider
         records[name] += rows
         _refuse_clashes(name, rows)
     return records
@@ -197,9 +202,10 @@ def problems(folder: Path) -> list[str]:
 
 def _refuse_clashes(name: str, rows: Sequence[Record]) -> None:
     """Refuse two rows of one file that would price the same thing on the same day."""
-    groups: dict[tuple[object, ...], list[Record]] = {}
+    named = itemgetter(*TABLES[name].key)
+    groups: dict[object, list[Record]] = {}
     for row in rows:
-        groups.setdefault(tuple(row[column] for column in TABLES[name].key), []).append(row)
+        groups.setdefault(named(row), []).append(row)
     for group in groups.values():
         if len(group) == 1:
             continue
@@ -285,7 +291,9 @@ def assemble(
             key, prices = _priced(name, row)
             order = (name, *_words(key), *_selectors(row), row["layer"], start_of(row))
             for term in _terms(row, catalog):
-                dollars = {meter: price * term.usd for meter, price in prices.items()}
+                dollars = {
+                    m: price * term.usd for m, price in prices.items() if not math.isnan(price)
+                }
                 entries.append((order, _price_row(key, row, term), dollars))
     entries = _overridden(entries, tables["overrides"], catalog)
     entries.sort(key=lambda entry: entry[0])
@@ -477,7 +485,7 @@ def _overridden(entries: list[Entry], overrides: Sequence[Record], catalog: Cata
             and sku in ("", entry[1].key.sku, entry[1].key.sku.split(":")[0], _model(entry[1]))
             and row["mode"] in ("", entry[1].key.mode)
             and row["region"] in ("", entry[1].key.region)
-            and (not row["meter"] or not math.isnan(entry[2].get(row["meter"], math.nan)))
+            and row["meter"] in ("", *entry[2])
         ]
         if not hits:
             wanted = "/".join(
@@ -490,11 +498,7 @@ def _overridden(entries: list[Entry], overrides: Sequence[Record], catalog: Cata
             raise PriceError(message)
         terms = _terms(row, catalog)
         for (order, listed, prices), term in product(hits, terms):
-            meters = (
-                [row["meter"]]
-                if row["meter"]
-                else [m for m, p in prices.items() if not math.isnan(p)]
-            )
+            meters = [row["meter"]] if row["meter"] else list(prices)
             own = dict(prices)
             for meter in meters:
                 price = row["price"] * term.usd

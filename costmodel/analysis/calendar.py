@@ -66,7 +66,8 @@ class Leaving:
         option: The option.
         in_place: Whether it runs already.
         keep_usd: Its bill over the horizon, None where it cannot be kept. [US$]
-        leave_for: The cheapest other option that can be had.
+        leave_for: The best other option: the first of the ranking behind the verdict, or the one
+            with the lowest bill where none meets the requirement; blank where none can be had.
         leave_usd: The bill of that. [US$]
         exit_usd: What the end of its model or service costs: the moves to what follows; where
             nothing follows, the building of the other option. None where nothing ends. [US$]
@@ -132,7 +133,7 @@ def calendar(scenario: Scenario, book: PriceBook | None = None, option: str = ""
 
     Args:
         scenario: The scenario.
-        book: The prices; None = the shipped tables.
+        book: The prices; None = the shipped tables, with your own laid over them.
         option: Only this option; blank = all.
 
     Raises:
@@ -161,8 +162,7 @@ def calendar_of(comparison: Comparison, option: str = "") -> Calendar:
     for result in shown:
         mine = list(_entries(scenario, result, comparison.book))
         entries += mine
-        others = [other for other in comparison.results if other.name != result.name]
-        line = _leaving(scenario, result, mine, others)
+        line = _leaving(scenario, result, mine, _best_other(comparison, result.name))
         leaving += [line] if line.said else []
     entries.sort(key=lambda entry: (entry.day, entry.option, entry.what))
     return Calendar(
@@ -255,30 +255,42 @@ def _monthly(found: Bill, cause: str, table: str = "") -> Array:
     return np.asarray(total)
 
 
+def _best_other(comparison: Comparison, name: str) -> tuple[str, Bill | None]:
+    """Return name and bill of the option to leave another one for, blank if none can be had."""
+    ranked = [result.name for result in comparison.ranked]
+    bills = {n: found for n, found in comparison.bills.items() if n != name}
+
+    def place(other: str) -> tuple[int, float]:
+        rank = ranked.index(other) if other in ranked else len(ranked)
+        return rank, float(np.mean(bills[other].total))
+
+    best = min(bills, key=place, default="")
+    return best, bills.get(best)
+
+
 def _leaving(
-    scenario: Scenario, result: Result, entries: list[Entry], others: list[Result]
+    scenario: Scenario, result: Result, entries: list[Entry], other: tuple[str, Bill | None]
 ) -> Leaving:
     """Set the cost of keeping an option beside that of leaving it."""
     option = scenario.option(result.name)
     in_place = isinstance(option, Option) and option.in_place is not None
-    bills = {other.name: other.bill for other in others if other.bill is not None}
-    best = min(bills, key=lambda name: float(np.mean(bills[name].total)), default="")
+    best, its_bill = other
     ends = [e for e in entries if e.sort == "event" and e.kind == "certain" and e.cause in MOVES]
     because = "; ".join(f"{end.what} on {end.day}" for end in ends)
     exit_usd = exit_hours = None
     if ends and result.bill is not None:
         exit_usd = sum(end.usd or 0.0 for end in ends)
         exit_hours = sum(end.person_hours or 0.0 for end in ends)
-    elif ends and best:
-        exit_usd = float(np.mean(bills[best].by_phase()["build"]))
-        exit_hours = _build_hours(bills[best])
+    elif ends and its_bill is not None:
+        exit_usd = float(np.mean(its_bill.by_phase()["build"]))
+        exit_hours = _build_hours(its_bill)
         because += f", nothing follows: building {best}"
     return Leaving(
         result.name,
         in_place,
         None if result.bill is None else float(np.mean(result.bill.total)),
         best,
-        float(np.mean(bills[best].total)) if best else None,
+        None if its_bill is None else float(np.mean(its_bill.total)),
         exit_usd,
         exit_hours,
         because,

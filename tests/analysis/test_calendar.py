@@ -144,6 +144,16 @@ def test_what_cannot_be_kept_costs_the_building_of_something_else(
     assert only.said == "cannot be kept, nothing else can be had"
 
 
+def test_one_leaves_for_what_the_verdict_recommends() -> None:
+    # the lowest bill is that of a prompt that is right 80 times of 100, where 90 are required
+    scenario, book = cm.Scenario.read(SCENARIOS / "support_bot.toml"), cm.PriceBook.read()
+    best = cm.compare(scenario, book).ranked[0]
+    assert best.bill is not None
+    (line,) = calendar(scenario, book, "Tuned GPT-4.1 mini at OpenAI").leaving
+    assert line.leave_for == best.name
+    assert line.exit_usd == pytest.approx(float(best.bill.by_phase()["build"]))
+
+
 # the file
 
 NAME = re.compile(r"[A-Z0-9-]+")

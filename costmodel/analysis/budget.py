@@ -13,13 +13,11 @@ from costmodel.analysis.uncertainty import (
     Draws,
     Step,
     draws,
-    explained,
     one_at_a_time,
-    regret,
-    worth_knowing,
 )
 from costmodel.errors import ScenarioError
 from costmodel.months import Array
+from costmodel.quantities.sensitivity import explained, regret, worth_knowing
 
 SHOWN = (0.1, 0.5, 0.9)
 # shares of the draws at which a month calls for a look, and for a decision

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -19,10 +19,13 @@ from costmodel.scenario import Option, Scenario, book_for, numeric_inputs, plan,
 from costmodel.scenario.draft import Chances, Risk
 
 BLOCK = 4000  # draws computed at once
-QUARTILE, RENT_TAIL = (
-    0.25,
-    0.1,
-)  # what `low` and `high` of labour.csv and of gpu_rental.csv stand for
+RENT_TAIL = 0.1
+# tables whose rows bring bands -> columns of the least, usual and greatest price, and the share of
+# the outcomes beyond either end
+BANDED = {
+    "labour": (("low", "per_hour", "high"), 0.25),
+    "gpu_rental": (("price_low", "price_per_hour", "price_high"), RENT_TAIL),
+}
 CHANGES = "upkeep.requirement_changes_per_year"
 CHANGES_AT_RANDOM = "changes of requirements, at random"
 LIVES = 4  # models that are drawn one after the other: the first, and those that follow it
@@ -249,27 +252,23 @@ def _bands(book: PriceBook, bills: Mapping[str, Bill]) -> Iterator[Driver]:
     seen: dict[str, Driver] = {}
     for k in sorted(used):
         row = book.rows[k]
-        names = {"labour": ("low", "high", "per_hour", QUARTILE)}
-        names["gpu_rental"] = ("price_low", "price_high", "price_per_hour", RENT_TAIL)
-        if row.key.table not in names:
+        if row.key.table not in BANDED:
             continue
-        low, high, middle, tail = names[row.key.table]
-        facts = row.facts
-        ends = (facts.get(low), facts.get(middle), facts.get(high))
+        columns, tail = BANDED[row.key.table]
+        ends = [row.facts.get(column) for column in columns]
         if not all(isinstance(end, float) and end > 0 for end in ends):
             continue
-        lowest, mode, highest = (float(end) for end in ends)  # type: ignore[arg-type]
-        if not lowest <= mode <= highest or lowest == highest:
+        low, mode, high = (float(end) for end in ends)  # type: ignore[arg-type]
+        if not low <= mode <= high or low == high:
             continue
         labour = row.key.table == "labour"
         name = f"people.{row.key.sku}" if labour else f"rent.{row.key.provider}.{row.key.sku}"
-        found = Distribution(
-            "range", {"low": lowest, "mode": mode, "high": highest}, tail, least=0.0
-        )
         rows = _rows_of(book, "labour", row.key.sku) if labour else frozenset((k,))
-        before = seen.get(name)
-        rows |= before.rows if before else frozenset()
-        seen[name] = Driver(name, before.distribution if before else found, rows)
+        if name in seen:
+            seen[name] = replace(seen[name], rows=seen[name].rows | rows)
+            continue
+        band = Distribution("range", {"low": low, "mode": mode, "high": high}, tail, least=0.0)
+        seen[name] = Driver(name, band, rows)
     yield from seen.values()
 
 
@@ -503,21 +502,6 @@ def one_at_a_time(drawn: Draws, low: float = 0.1, high: float = 0.9) -> dict[str
     }
 
 
-@dataclass(frozen=True)
-class Band:
-    """Where two options cost the same, over the draws.
-
-    Attributes:
-        p10, p50, p90: Quantiles of the value, over the draws in which they meet.
-        share: Share of the draws in which they meet inside the range. [1]
-    """
-
-    p10: float
-    p50: float
-    p90: float
-    share: float
-
-
 def costs_along(
     chance: Chance,
     over: str,
@@ -558,109 +542,3 @@ def costs_along(
         step(k / len(names))
         found[name] = _costs(block, name)[1].reshape(number, size)
     return found
-
-
-STEPS, FAR = 41, 30.0  # points of an input around a crossing, and how far they reach
-
-
-def crossing_band(
-    chance: Chance,
-    over: str,
-    at: float,
-    names: tuple[str, str],
-    *,
-    low: float,
-    high: float,
-    number: int = 200,
-) -> Band | None:
-    """Return the spread of the value of an input at which two options cost the same.
-
-    Each draw is billed along the input; between two points costs are taken as straight lines.
-
-    Args:
-        chance: What is uncertain; the input itself is moved, not drawn.
-        over: The input, in full.
-        at: Where they cross in the central case.
-        names: The two options.
-        low: Beginning of the range.
-        high: End of the range.
-        number: Draws.
-
-    Returns:
-        The spread, None where the options never meet.
-    """
-    if low > 0:
-        points = np.geomspace(max(low, at / FAR), min(high, at * FAR), STEPS)
-    else:
-        points = np.linspace(low, high, STEPS)
-    costs = costs_along(chance, over, points, names, number)
-    first, second = (costs[name] for name in names)
-    with np.errstate(invalid="ignore"):
-        gap = first - second
-    turns = (gap[:, :-1] * gap[:, 1:] <= 0) & np.isfinite(gap[:, :-1]) & np.isfinite(gap[:, 1:])
-    if not turns.any():
-        return None
-    width = gap[:, 1:] - gap[:, :-1]
-    inside = np.where(width != 0, -gap[:, :-1] / np.where(width != 0, width, 1.0), 0.0)
-    found = points[:-1] + inside * np.diff(points)
-    # of several, the one nearest to the central case
-    distance = np.where(turns, np.abs(np.log(np.maximum(found, 1e-300) / at)), np.inf)
-    nearest_one = distance.argmin(axis=1)
-    meets = turns.any(axis=1)
-    met = found[np.arange(number), nearest_one][meets]
-    low_end, middle, high_end = np.quantile(met, (0.1, 0.5, 0.9)).tolist()
-    return Band(low_end, middle, high_end, float(meets.mean()))
-
-
-def explained(values: Array, outcome: Array) -> float:
-    """Return the share of the variance of an outcome that one input explains by itself.
-
-    The outcomes are sorted by the input into groups of equal size; the variance of the means of the
-    groups, less what chance alone would give them, over the whole (first-order index of Sobol).
-
-    Args:
-        values: Of the input, shape (S,)
-        outcome: shape (S,)
-
-    >>> x, y = uniforms(4096, 2, 1).T
-    >>> round(explained(x, 2 * x + y), 1), round(explained(y, 2 * x + y), 1)
-    (0.8, 0.2)
-    """
-    whole = float(np.var(outcome))
-    if whole <= 0 or np.ptp(values) == 0:
-        return 0.0
-    means, within, size = _grouped(values, outcome[:, np.newaxis])
-    between = float(np.var(means[:, 0])) - float(within[0]) / size
-    return float(np.clip(between / whole, 0.0, 1.0))
-
-
-def _grouped(values: Array, outcomes: Array) -> tuple[Array, Array, float]:
-    """Sort outcomes by an input into groups; return their means, variance inside, and size."""
-    count = max(1, min(64, round(len(values) ** 0.5 / 2)))
-    order = np.argsort(values, kind="stable")
-    parts = np.array_split(outcomes[order], count)
-    means = np.array([part.mean(axis=0) for part in parts])
-    within = np.mean([part.var(axis=0) for part in parts], axis=0)
-    return means, within, len(values) / count
-
-
-def regret(outcomes: Array) -> float:
-    """Return what not knowing costs: the option best on average against the best in each draw.
-
-    Args:
-        outcomes: What each option costs in each draw. [US$], shape (S, options)
-    """
-    return float(outcomes.mean(axis=0).min() - outcomes.min(axis=1).mean())
-
-
-def worth_knowing(values: Array, outcomes: Array) -> float:
-    """Return how much of the regret knowing one input would save. [US$]
-
-    Args:
-        values: Of the input, shape (S,)
-        outcomes: What each option costs in each draw. [US$], shape (S, options)
-    """
-    if np.ptp(values) == 0:
-        return 0.0
-    means, _, _ = _grouped(values, outcomes)
-    return max(0.0, float(outcomes.mean(axis=0).min() - means.min(axis=1).mean()))

@@ -30,9 +30,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from costmodel.analysis.advice import Advice, Forgotten
-    from costmodel.analysis.breakeven import BreakEven, OwnAgainstHosted, Payback, PhaseMap
+    from costmodel.analysis.breakeven import BreakEven, OwnAgainstHosted
+    from costmodel.analysis.crossing_bands import Band
     from costmodel.analysis.difference import Difference
-    from costmodel.analysis.uncertainty import Band
+    from costmodel.analysis.payback import Payback
+    from costmodel.analysis.phase_map import PhaseMap
     from costmodel.prices.book import PriceBook
     from costmodel.scenario import Scenario
 
@@ -40,7 +42,6 @@ SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 UNITS = {"usd_per_success": "per successful outcome", "total_usd": "over the horizon"}
 SHOWN = 12  # lines of an option
 ROUNDING = 1e-6  # dollars that are left over from adding up
-OVER = "workload.requests"
 
 Options = Annotated[
     list[str] | None, typer.Option("--option", help="Compare these options only; repeat it.")
@@ -58,7 +59,7 @@ def breakeven(
     file: ScenarioFile,
     over: Annotated[
         str, typer.Option(help="Input that moves: requests, changes_per_year, any dotted name.")
-    ] = OVER,
+    ] = "requests",
     low: Annotated[
         float | None, typer.Option("--from", parser=_signed, metavar="N", help="From this value.")
     ] = None,
@@ -80,6 +81,8 @@ def breakeven(
     """Find where the cheapest option changes: crossings, regions, payback, own GPUs."""
     from costmodel.analysis import breakeven as analysis
     from costmodel.analysis.compare import compare
+    from costmodel.analysis.payback import paybacks
+    from costmodel.analysis.phase_map import phase_map
     from costmodel.scenario import Scenario
 
     scenario, book = Scenario.read(file), price_book(prices, at)
@@ -91,15 +94,16 @@ def breakeven(
         if low is not None or high is not None:
             message = "--from and --to go with --over, not with --by"
             raise typer.BadParameter(message)
-        found = analysis.phase_map(scenario, book, *words, options=option or ())
+        found = phase_map(scenario, book, *words, options=option or ())
         if json_:
             print_json(found.as_dict())
         else:
             _print_map(found)
         return
     line = analysis.breakeven(scenario, book, over, low=low, high=high, options=option or ())
-    paid = analysis.paybacks(compare(scenario, book))
-    pairs = analysis.own_against_hosted(scenario, book) if line.over == OVER and not option else ()
+    paid = paybacks(compare(scenario, book), option or ())
+    volume = line.over == analysis.VOLUME
+    pairs = analysis.own_against_hosted(scenario, book) if volume and not option else ()
     bands = _bands(scenario, book, line, int(draws))
     if json_:
         found_line = line.as_dict()
@@ -118,12 +122,15 @@ def _bands(scenario: Scenario, book: PriceBook, line: BreakEven, draws: int) -> 
     """Return how far each crossing may lie from where it is expected."""
     if draws < 1 or not line.crossings:
         return [None] * len(line.crossings)
-    from costmodel.analysis.uncertainty import chance_of, crossing_band
+    from costmodel.analysis.crossing_bands import crossing_band
+    from costmodel.analysis.uncertainty import chance_of
 
     chance = chance_of(scenario, book)
+    # draws do not move the required success, below which an option is out
+    required = line.over.endswith(".success_rate")
     return [
         None
-        if {one.before, one.after} & {*line.one_by_one, ""}
+        if {one.before, one.after} & {*line.one_by_one, ""} or (required and one.step)
         else crossing_band(
             chance,
             line.over,
@@ -214,7 +221,7 @@ def _print_breakeven(
     rows = [[pair.own, pair.hosted, *_own_cells(pair)] for pair in pairs]
     if rows:
         columns = {"Own GPUs": "left", "Hosted": "left", "From": "left", "Utilisation": "left"}
-        console.print(grid(columns, rows, "Volume at which own GPUs win, whatever the quality"))
+        console.print(grid(columns, rows, "Volume at which own GPUs win, required success or not"))
 
 
 def _own_cells(pair: OwnAgainstHosted) -> list[str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-    from costmodel.analysis.breakeven import PhaseMap
+    from costmodel.analysis.phase_map import PhaseMap
 
 MAP_PX = 330
 CLOSE = 0.15  # a lead so small that quality or risk should decide
@@ -30,7 +30,7 @@ def cells(found: PhaseMap) -> pd.DataFrame:
     """Return a map over two inputs as `phase_map` draws it.
 
     Args:
-        found: What `analysis.breakeven.phase_map` returns.
+        found: What `analysis.phase_map.phase_map` returns.
     """
     import pandas as pd
 

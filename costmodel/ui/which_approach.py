@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from costmodel.analysis import breakeven
+from costmodel.analysis import breakeven, phase_map
 from costmodel.analysis.uncertainty import chance_of, costs_along
 from costmodel.figures import breakeven as pictures
-from costmodel.figures import phase_map
+from costmodel.figures import phase_map as maps
 from costmodel.figures.budget import tornado
 from costmodel.figures.compare import cost_by_phase, pareto
 from costmodel.prices.book import PriceBook
@@ -113,19 +113,19 @@ def _crossings(found: Found, step: Step) -> tuple[breakeven.BreakEven, pd.DataFr
     return line, frame
 
 
-def _regions(found: Found, step: Step) -> breakeven.PhaseMap:
+def _regions(found: Found, step: Step) -> phase_map.PhaseMap:
     """Find the cheapest option over volume and rate of change."""
     step(0.1)
-    return breakeven.phase_map(
+    return phase_map.phase_map(
         found.scenario, found.book, REQUESTS.name, CHANGES.name, columns=60, rows=24
     )
 
 
-def _map(found: Found, regions: breakeven.PhaseMap) -> Any:
+def _map(found: Found, regions: phase_map.PhaseMap) -> Any:
     scenario = found.scenario
     x, y = (find_input(scenario, n, found.book).value for n in (regions.across, regions.down))
-    return phase_map.phase_map(
-        phase_map.cells(regions),
+    return maps.phase_map(
+        maps.cells(regions),
         months=scenario.months,
         here=None if x is None or y is None else (x, y),
         now=_lead(found),

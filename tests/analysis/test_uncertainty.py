@@ -17,13 +17,11 @@ from costmodel.analysis.uncertainty import (
     Driver,
     chance_of,
     draws,
-    explained,
     one_at_a_time,
-    regret,
-    worth_knowing,
 )
 from costmodel.errors import ScenarioError
 from costmodel.quantities.distributions import Distribution, uniforms
+from costmodel.quantities.sensitivity import explained
 
 SUPPORT_BOT = Path(__file__).parents[2] / "notebooks" / "scenarios" / "support_bot.toml"
 
@@ -247,20 +245,6 @@ def test_correlations_that_contradict_each_other_are_refused(
 # what the spread comes from
 
 
-def test_first_order_shares_are_those_of_a_sum() -> None:
-    # y = 3 a + 2 b + c of equal spread: 9, 4 and 1 parts of 14
-    a, b, c = uniforms(1 << 14, 3, 0).T
-    outcome = 3 * a + 2 * b + c
-    shares = [explained(x, outcome) for x in (a, b, c)]
-    assert shares == pytest.approx([9 / 14, 4 / 14, 1 / 14], abs=0.01)
-
-
-def test_an_input_without_effect_explains_nothing() -> None:
-    a, b = uniforms(1 << 13, 2, 0).T
-    assert explained(b, a) < 0.01
-    assert explained(np.ones(100), a[:100]) == 0
-
-
 def test_one_at_a_time_agrees_with_the_bill(case: Callable[..., Chance]) -> None:
     chance = case(**RANGE)
     swings = one_at_a_time(draws(chance, 16))
@@ -275,17 +259,6 @@ def test_one_at_a_time_agrees_with_the_bill(case: Callable[..., Chance]) -> None
         small=f"{means['option.small.success_rate']:.9f}",
     ).scenario
     assert swings["small"][k, 0] == pytest.approx(float(cm.compare(by_hand).bills["small"].total))
-
-
-def test_regret_by_hand() -> None:
-    # a costs 10 or 30, b always 18: on average a costs 20, so b is chosen; knowing saves 8 half of
-    # the time
-    a = np.array([10.0, 30.0] * 512)
-    outcomes = np.array([a, np.full(1024, 18.0)]).T
-    assert regret(outcomes) == pytest.approx(4.0)
-    assert worth_knowing(a, outcomes) == pytest.approx(4.0)
-    other = uniforms(1024, 1, 0)[:, 0]
-    assert worth_knowing(other, outcomes) < 0.5
 
 
 def test_chances_to_be_cheapest_add_to_one() -> None:
@@ -328,45 +301,6 @@ def test_a_bad_question_is_refused(
     with pytest.raises(ScenarioError) as error:
         budget(case(), **arguments)  # type: ignore[arg-type]
     assert reason in str(error.value)
-
-
-# crossings
-
-
-def test_two_ways_to_one_crossing_agree(case: Callable[..., Chance]) -> None:
-    from costmodel.analysis.breakeven import breakeven
-    from costmodel.analysis.uncertainty import crossing_band
-
-    # small is cheap and more often wrong, so it wins where a wrong answer does little damage
-    chance = case()
-    line = breakeven(chance.scenario, chance.book, "workload.failure_usd", low=0.001, high=10)
-    [crossing] = line.crossings
-    names = (crossing.before, crossing.after)
-    band = crossing_band(
-        chance, line.over, crossing.at, names, low=line.low, high=line.high, number=4
-    )
-    assert band is not None
-    assert band.share == 1
-    # straight lines between 41 points against roots of the bill itself
-    assert [band.p10, band.p50, band.p90] == pytest.approx([crossing.at] * 3, rel=0.02)
-    spread = crossing_band(
-        case(small=RANGE["small"], answer=RANGE["answer"]),
-        *(line.over, crossing.at, names),
-        low=line.low,
-        high=line.high,
-        number=200,
-    )
-    assert spread is not None
-    assert spread.p10 < crossing.at < spread.p90
-
-
-def test_options_that_never_meet_have_no_crossing(case: Callable[..., Chance]) -> None:
-    from costmodel.analysis.uncertainty import crossing_band
-
-    chance = case(small="0.97")  # as good as the large one, and cheaper
-    names = ("small", "large")
-    found = crossing_band(chance, "workload.requests", 1e5, names, low=1e3, high=1e7, number=8)
-    assert found is None
 
 
 def test_predicted_speeds_bring_their_bands() -> None:

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("plotly")
 
 import costmodel as cm
-from costmodel.analysis import breakeven as analysis
+from costmodel.analysis import phase_map as analysis
 from costmodel.figures.breakeven import NOBODY
 from costmodel.figures.phase_map import cells, phase_map
 from costmodel.figures.style import option_looks

@@ -5,45 +5,38 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from costmodel.errors import DataError, ScenarioError, nearest
+from costmodel.errors import ScenarioError, nearest
 from costmodel.months import Array
+from costmodel.plans.serving_measured import Nearby, anchored, nearest_measured
 from costmodel.plans.serving_rows import (
-    COLUMNS,
     DEFAULT_ENGINE,
     PRECISION_NAMES,
-    Workpiece,
     chips_of,
     native_precision,
     shapes_of,
     taken,
-    workpiece,
 )
 from costmodel.prices.specs import Specs
 from costmodel.prices.tables import Record
 from costmodel.quantities import load as loads
-from costmodel.quantities.serving_speed import (
-    GIGA,
+from costmodel.quantities.serving_runs import (
     WEIGHT_BYTES,
     Chips,
-    Coefficients,
     Setups,
     Shapes,
-    band,
     engine_family,
-    predict,
 )
+from costmodel.quantities.serving_speed import GIGA, Coefficients, band, predict
 
 GPUS_PER_REPLICA = (1, 2, 4, 8)
 MOST_GPUS = 64  # looked at to say how many would do
 MOST_REPLICAS = 10_000  # of a fleet that may still pay
 # requests in progress that are tried
 STEPS = np.unique(np.round(2.0 ** np.arange(0.0, 10.01, 0.25)))
-NEAREST = 3
 # own measurements of the same case -> width of the band that is left (leave-one-model-out study)
 ANCHORED = ((8, 0.63), (3, 0.68), (1, 0.75))
 # the effect of drafting fades as the batch fills the compute: half of it at this many requests
@@ -152,23 +145,6 @@ class Policy:
             if not low <= value <= high:
                 message = f"{name} must be from {low:g} to {high:g}, got {value:g}"
                 raise ScenarioError(message)
-
-
-@dataclass(frozen=True)
-class Nearby:
-    """A published measurement near a prediction: settings, speed and where it was published."""
-
-    model: str
-    gpu: str
-    n_gpus: int
-    engine: str
-    weights_prec: str
-    isl: float
-    osl: float
-    concurrency: float
-    out_tok_s: float
-    predicted: float
-    source: str
 
 
 @dataclass(frozen=True)
@@ -300,6 +276,8 @@ class ServingPlan:
 
     def _pays_mtok(self, usd_per_mtok: float, more: int) -> float:
         """Return the load from which replicas pay that pay still when some more stand beside."""
+        if not usd_per_mtok > 0:
+            return math.inf
         hours = loads.HOURS_PER_WEEK * loads.WEEKS_PER_MONTH
         replica_mtok = self.gpus_per_replica * self.usd_per_gpu_hour * hours / usd_per_mtok
         spare, gain = self.policy.spare, self.holds_mtok - replica_mtok
@@ -478,7 +456,7 @@ def plan(
     sizes = [n for n in ((policy.gpus,) if policy.gpus else GPUS_PER_REPLICA) if n <= largest]
     tried = _candidates(row, chip, load, policy, precision, sizes)
     speed = predict(tried.shapes, tried.chips, tried.setups, c)
-    factor, used, notes = _anchored(row, chip, policy, precision, specs, anchors)
+    factor, used, notes = anchored(row, chip, policy, precision, specs, anchors)
     factor *= 1.0 - policy.adapter_overhead if policy.adapters else 1.0
     draft = 1.0 + (policy.draft_speedup - 1.0) / (1.0 + speed.batch / DRAFT_BATCH)
     output = speed.output_tokens_per_second * factor * draft
@@ -550,7 +528,7 @@ def plan(
         assumptions=(*said, *_assumed(load, policy), *notes),
         anchors=used,
     )
-    return replace(result, nearest=_nearest(result, row, specs)) if compare else result
+    return replace(result, nearest=nearest_measured(result, row, specs)) if compare else result
 
 
 def _assumed(load: Load, policy: Policy) -> tuple[str, ...]:
@@ -587,106 +565,3 @@ def _doubts(
     if row["n_experts"] > 0 and family in ("sglang", "trt"):
         said.append(f"new mixtures of experts on {policy.engine}: defaults can be far slower")
     return tuple(said)
-
-
-def _anchored(
-    row: Record,
-    chip: Record,
-    policy: Policy,
-    precision: str,
-    specs: Specs,
-    anchors: Mapping[str, Sequence[Any]] | None,
-) -> tuple[float, int, tuple[str, ...]]:
-    """Return measured over predicted of own measurements of the same case, and their number.
-
-    Raises:
-        DataError: If the measurements cannot be read.
-    """
-    if not anchors:
-        return 1.0, 0, ()
-    absent = [name for name in ("model", "gpu", "isl", "osl", "out_tok_s") if name not in anchors]
-    if absent:
-        message = f"anchors: need a column {absent[0]}{nearest(absent[0], anchors)}"
-        raise DataError(message)
-    piece = workpiece(anchors, specs)
-    if piece.reasons:
-        place, reason = piece.reasons[0]
-        message = f"anchors row {place + 1}: {reason}"
-        raise DataError(message)
-    try:
-        measured = np.array([float(x) for x in anchors["out_tok_s"]])
-    except ValueError:
-        measured = np.zeros(1)
-    if not np.all(measured > 0):
-        message = "anchors: out_tok_s must be numbers > 0"
-        raise DataError(message)
-    ratio = measured / piece.speed(specs.coefficients("serving")).output_tokens_per_second
-    same = np.array(
-        [
-            specs.model(str(m))["model"] == row["model"] and specs.gpu(str(g))["gpu"] == chip["gpu"]
-            for m, g in zip(anchors["model"], anchors["gpu"], strict=True)
-        ]
-    )
-    same &= (piece.setups.weights == precision) & (
-        piece.setups.engine == engine_family(policy.engine)
-    )
-    count = int(same.sum())
-    other = same.size - count
-    notes = [f"{count} own measurements correct the prediction"] if count else []
-    if other:
-        notes.append(f"{other} own measurements are of another model, GPU, engine or precision")
-    return float(np.median(ratio[same])) if count else 1.0, count, tuple(notes)
-
-
-def _nearest(found: ServingPlan, row: Record, specs: Specs) -> tuple[Nearby, ...]:
-    """Return the published measurements whose settings are nearest to a plan."""
-    piece = _published(specs)
-    rows = [specs.rows("serving_benchmarks")[k] for k in piece.rows]
-    family = engine_family(found.engine)
-    size = np.log(
-        piece.shapes.dense_params
-        + piece.shapes.expert_params * piece.shapes.moe_layers * piece.shapes.top_k
-    )
-    own = math.log(row["dense_params"] + row["expert_params"] * row["n_moe_layers"] * row["top_k"])
-    chip = specs.gpu(found.gpu)
-    names = np.array([entry["model"] for entry in rows])
-    gpus = np.array([entry["gpu"] for entry in rows])
-    running = np.nan_to_num(piece.setups.concurrency, nan=256.0)
-    distance = (
-        3.0 * (names != found.model)
-        + 2.0 * np.abs(size - own)
-        + 2.0 * ((piece.shapes.experts > 0) != (row["n_experts"] > 0))
-        + 1.5 * (gpus != found.gpu)
-        + 2.0 * (piece.chips.generation != chip["architecture"])
-        + 1.0 * (piece.setups.engine != family)
-        + 1.0 * (piece.setups.weights != found.precision)
-        + 0.5 * np.abs(np.log2(piece.setups.gpus / found.gpus_per_replica))
-        + 0.3 * np.abs(np.log2(running / found.concurrency))
-        + 0.3 * np.abs(np.log2(piece.setups.input_tokens / found.load.input_tokens))
-        + 0.3 * np.abs(np.log2(piece.setups.output_tokens / found.load.output_tokens))
-    )
-    chosen = np.argsort(distance, kind="stable")[:NEAREST]
-    speed = piece.part(chosen).speed(specs.coefficients("serving")).output_tokens_per_second
-    return tuple(
-        Nearby(
-            model=rows[k]["model"],
-            gpu=rows[k]["gpu"],
-            n_gpus=int(rows[k]["n_gpus"]),
-            engine=f"{rows[k]['engine']} {rows[k]['engine_version']}".strip(),
-            weights_prec=rows[k]["weights_prec"],
-            isl=rows[k]["isl"],
-            osl=rows[k]["osl"],
-            concurrency=float(running[k]),
-            out_tok_s=rows[k]["out_tok_s"],
-            predicted=float(value),
-            source=rows[k]["source"],
-        )
-        for k, value in zip(chosen.tolist(), speed.tolist(), strict=True)
-    )
-
-
-@lru_cache(maxsize=4)
-def _published(specs: Specs) -> Workpiece:
-    """Return the published measurements ready to be predicted, worked out once per tables."""
-    rows = specs.rows("serving_benchmarks")
-    return workpiece({name: [entry[name] for entry in rows] for name in COLUMNS}, specs)

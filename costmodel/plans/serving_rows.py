@@ -13,18 +13,16 @@ from costmodel.errors import PriceError, nearest
 from costmodel.months import Array
 from costmodel.prices.specs import Specs
 from costmodel.prices.tables import Record
-from costmodel.quantities.serving_speed import (
-    GIGA,
+from costmodel.quantities.serving_runs import (
     MODES,
     WEIGHT_BYTES,
     Chips,
-    Coefficients,
     Setups,
     Shapes,
     Speed,
     engine_family,
-    predict,
 )
+from costmodel.quantities.serving_speed import GIGA, Coefficients, predict
 
 Columns = TypeVar("Columns", Shapes, Chips, Setups, Speed)
 TERA = 1e12

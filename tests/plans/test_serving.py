@@ -185,6 +185,11 @@ def test_the_impossible_is_refused_in_one_line(
         assert word in message
 
 
+def test_what_is_given_away_is_never_beaten() -> None:
+    plan = plan_serving("Llama-3.1-8B", "H100-SXM", **LOAD)
+    assert plan.break_even_mtok(0.0) == math.inf
+
+
 def test_the_fastest_that_can_be_had_counts_what_adapters_cost() -> None:
     slowed: dict[str, Any] = {"adapters": 1, "adapter_overhead": 0.9, "tpot_ms": 15.0}
     with pytest.raises(CostModelError, match=r"the fastest is [0-9.]+ ms") as caught:

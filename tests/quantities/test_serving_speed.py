@@ -11,14 +11,8 @@ from hypothesis import strategies as st
 
 from costmodel.plans.serving_rows import chips_of, shapes_of, workpiece
 from costmodel.prices.specs import shipped_specs
-from costmodel.quantities.serving_speed import (
-    Speed,
-    band,
-    engine_family,
-    kv_cache_bytes,
-    predict,
-    regimes,
-)
+from costmodel.quantities.serving_runs import Speed, engine_family
+from costmodel.quantities.serving_speed import band, kv_cache_bytes, predict, regimes
 
 SPECS = shipped_specs()
 COEFFICIENTS = SPECS.coefficients("serving")

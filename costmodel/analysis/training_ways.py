@@ -16,11 +16,10 @@ from costmodel.errors import PriceError
 from costmodel.plans.training import (
     OTHER_SOFTWARE,
     Job,
-    Measurement,
     TrainingPlan,
-    nearest_measured,
     plan_on,
 )
+from costmodel.plans.training_measured import Measurement, nearest_measured
 from costmodel.prices.book import PriceBook
 from costmodel.prices.specs import Specs
 from costmodel.prices.tables import Record

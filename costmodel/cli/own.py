@@ -17,7 +17,8 @@ from costmodel.errors import PriceError
 
 if TYPE_CHECKING:
     from costmodel.analysis.renting import Offer
-    from costmodel.plans.training import Measurement, TrainingPlan
+    from costmodel.plans.training import TrainingPlan
+    from costmodel.plans.training_measured import Measurement
 
 
 def train(
@@ -34,7 +35,8 @@ def train(
 ) -> None:
     """Print what training on own GPUs takes and costs in rent; without a GPU, on all of them."""
     from costmodel.analysis.renting import rented
-    from costmodel.plans.training import Job, does_not_fit, nearest_measured, plan_on
+    from costmodel.plans.training import Job, does_not_fit, plan_on
+    from costmodel.plans.training_measured import nearest_measured
     from costmodel.prices.specs import Specs
 
     book = price_book(prices)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import costmodel as cm
-from costmodel.plans.training import Job, TrainingPlan, nearest_measured, plan_on
+from costmodel.plans.training import Job, TrainingPlan, plan_on
+from costmodel.plans.training_measured import nearest_measured
 from costmodel.prices.specs import shipped_specs
 
 SPECS = shipped_specs()

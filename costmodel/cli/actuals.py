@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -65,7 +66,6 @@ def ledger_of(
     """
     from costmodel.errors import DataError, nearest
     from costmodel.usage.condensing import grain_of
-    from costmodel.usage.ledger import Ledger
     from costmodel.usage.reading import OVERLAPS, read
 
     if overlaps not in OVERLAPS:
@@ -80,7 +80,7 @@ def ledger_of(
             message = f"the usage has no project {name!r}{nearest(name, known)}"
             raise DataError(message)
     mine = found.frame["project"].isin(list(projects))
-    return Ledger(found.frame[mine].reset_index(drop=True), found.exports, found.notes)
+    return replace(found, frame=found.frame[mine].reset_index(drop=True))
 
 
 @app.command()
@@ -135,6 +135,7 @@ def actuals(
     from costmodel.analysis.uncertainty import chance_of
     from costmodel.scenario import Scenario
     from costmodel.usage.pricing import price
+    from costmodel.usage.summary import harmless
 
     if draws < 1 or draws != int(draws):
         message = f"--draws must be a whole number of at least 1, got {draws:g}"
@@ -156,7 +157,7 @@ def actuals(
     said = found.as_dict(by or ())
     said["notes"] = [*ledger.notes, *said["notes"]]
     if csv is not None:
-        write_text(csv, found.frame().to_csv(index=False, lineterminator="\n"))
+        write_text(csv, harmless(found.frame()).to_csv(index=False, lineterminator="\n"))
     if json_:
         print_json(said)
         return

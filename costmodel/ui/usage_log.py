@@ -33,6 +33,7 @@ from costmodel.usage.condensing import grain_of
 from costmodel.usage.ledger import PICO, Ledger
 from costmodel.usage.pricing import Priced, price
 from costmodel.usage.reading import read
+from costmodel.usage.summary import harmless
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,7 +140,7 @@ def _computed(
             frame = ledger.frame
             if project:
                 frame = frame[np.asarray(frame["project"] == project)].reset_index(drop=True)
-            priced = price(Ledger(frame, ledger.exports, ledger.notes), book)
+            priced = price(replace(ledger, frame=frame), book)
             known[project] = priced, calls_of(priced), savings(priced), {}
         priced, calls, saving, kept = known[project]
         batch, cached, keeps = (float(state[name]) for name, *_ in SHARES)
@@ -316,7 +317,9 @@ def _numbers(found: Log, worked: Compared | None = None) -> list[Any]:
     made = {"scenario.toml": lambda: _draft(found)}
     if worked is not None:
         compared = worked[0]
-        made["actuals.csv"] = lambda: str(compared.frame().to_csv(index=False, lineterminator="\n"))
+        made["actuals.csv"] = lambda: str(
+            harmless(compared.frame()).to_csv(index=False, lineterminator="\n")
+        )
     return [text, Files(ready, made, labels)]
 
 

@@ -57,16 +57,17 @@ def _wrong(column: str, values: Any, bad: npt.NDArray[np.bool_], what: str) -> B
     return BadCellError(at, f"{column} {what}")
 
 
-def _written_out(value: Any) -> str:
+def written_out(value: Any) -> str:
+    """Return a cell as stripped text, objects as JSON, blank where nothing stands."""
     if isinstance(value, (dict, list)):
         # tags of JSON exports
-        return json.dumps(value)
+        return json.dumps(value, default=str)
     word = str(value).strip()
     return "" if word in BLANKS else word
 
 
 def _clean(level: Any) -> bool:
-    return isinstance(level, str) and _written_out(level) == level
+    return isinstance(level, str) and written_out(level) == level
 
 
 def _one_word(values: Any) -> bool:
@@ -83,7 +84,7 @@ def words(values: Any) -> pd.Categorical:
 
     if _one_word(values):
         # takes a third of the time of telling words apart
-        return ledger.words(_written_out(values.iloc[0]), len(values))
+        return ledger.words(written_out(values.iloc[0]), len(values))
     given = getattr(values, "array", values)
     if isinstance(given, pd.Categorical):
         codes, levels = given.codes, list(given.categories)
@@ -95,12 +96,12 @@ def words(values: Any) -> pd.Categorical:
             codes, found = pd.factorize(plain)
         except TypeError:
             # cells that hold objects
-            texts = [_written_out(value) for value in given]
+            texts = [written_out(value) for value in given]
             codes, found = pd.factorize(np.array(texts, object))
         levels = list(found)
         if all(map(_clean, levels)) and not (codes.size and codes.min() < 0):
             return pd.Categorical.from_codes(codes, pd.Index(levels, dtype="str"))
-    known = [_written_out(level) for level in levels]
+    known = [written_out(level) for level in levels]
     merged, names = pd.factorize(np.array([*known, ""], object))
     # the last code, -1, is that of the blank
     return pd.Categorical.from_codes(merged[codes], pd.Index(names, dtype="str"))
@@ -131,7 +132,7 @@ def numbers(values: Any, column: str) -> Floats:
         bad = np.zeros(found.size, bool)
         bad[open_] = text(given[open_]) != ""
         if bad.any():
-            raise _wrong(column, values, bad, "must be a number")
+            raise _wrong(column, values, bad, "must be a number like 1234.5")
     if np.isinf(found).any():
         raise _wrong(column, values, np.isinf(found), "must be a finite number")
     return found

@@ -16,7 +16,7 @@ from costmodel.prices.meters import TOKEN_COLUMNS
 from costmodel.usage.ledger import TOKENS
 from costmodel.usage.names import named
 from costmodel.usage.pricing import token_amounts, token_table
-from costmodel.usage.summary import Summary, exact
+from costmodel.usage.summary import Summary, exact, harmless
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +106,8 @@ def focus_rows(summary: Summary) -> pd.DataFrame:
         parts.append(pd.DataFrame(part))
     parts.append(_paid(frame, names, matched))
     made = pd.concat(parts, ignore_index=True)[list(COLUMNS)]
-    return made.sort_values(["ChargePeriodStart", "ProviderName", "x_Model"], kind="stable")
+    order = ["ChargePeriodStart", "ProviderName", "x_Model"]
+    return harmless(made.sort_values(order, kind="stable"))
 
 
 def _paid(frame: pd.DataFrame, names: Any, matched: Any) -> pd.DataFrame:

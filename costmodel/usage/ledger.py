@@ -106,11 +106,13 @@ class Ledger:
         frame: Rows, with the columns of this module's docstring.
         exports: The files behind it.
         notes: What a reader should know: what was counted once, assumed, left out.
+        foreign: Currency that is no dollar -> file and line where it first stands.
     """
 
     frame: pd.DataFrame = field(repr=False)
     exports: tuple[Export, ...] = ()
     notes: tuple[str, ...] = ()
+    foreign: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def records(self) -> int:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from costmodel.usage.ledger import PICO, holds
 from costmodel.usage.names import named
-from costmodel.usage.pricing import Priced, dollars, total
+from costmodel.usage.pricing import TABLE_OF, Priced, dollars, total
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,6 +68,8 @@ def matched(priced: Priced) -> Matching:
     meters = np.asarray(frame["meter"].iloc[alone], object)
     pairs = zip(models[alone], meters, strict=True)
     models[alone] = [", ".join(filter(None, (model, meter))) for model, meter in pairs]
+    # searches and images without a price leave the tokens of their model comparable
+    models[usage & ~stated & ~holds(frame["meter"], "tokens", *TABLE_OF)] = ""
     work = pd.DataFrame(
         {
             "provider": provider,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +15,12 @@ if TYPE_CHECKING:
 
 # ids of Bedrock: profile, maker, name, date, version
 BEDROCK = re.compile(
-    r"(?:(?P<profile>us|eu|apac|au|jp|global|us-gov)\.)?(?:[a-z0-9]+\.)?(?P<name>[a-z].*?)"
+    r"(?:(?P<profile>us|eu|apac|au|jp|global|regional|us-gov)\.)?(?:[a-z0-9]+\.)?(?P<name>[a-z].*?)"
     r"(?:-\d{8})?(?:-v\d+)?(?::\d+\w*)?"
 )
+# a name without its maker, as bills have it; the aliases of the tables do not tell the global
+# profile from those of regions
+BILLED = re.compile(r"(?:us\.)?[a-z][a-z0-9-]*")
 
 
 def _folded(name: str) -> str:
@@ -26,7 +28,14 @@ def _folded(name: str) -> str:
     return re.sub(r"-instruct|[-. ]|(?<=\d)\.0(?!\d)", "", name)
 
 
-def _bedrock(model: str, skus: Mapping[str, tuple[str, str]]) -> str:
+def _alias(book: PriceBook, provider: str, model: str) -> str:
+    try:
+        return book.catalog.name(provider, model)
+    except PriceError:
+        return ""
+
+
+def _bedrock(model: str, book: PriceBook) -> str:
     """Return the id of a model that a bill of AWS names by family and version.
 
     A bill names profiles with a region (`us.claude-sonnet-4-5`) and the global one
@@ -36,8 +45,14 @@ def _bedrock(model: str, skus: Mapping[str, tuple[str, str]]) -> str:
     if asked is None:
         return ""
     wanted, wanted_name = asked["profile"] or "", _folded(asked["name"])
+    known = {sku: BEDROCK.fullmatch(sku) for sku in book.catalog.skus.get("bedrock", ())}
+    skus = {
+        sku: (_folded(parts["name"]), parts["profile"] or "")
+        for sku, parts in known.items()
+        if parts
+    }
     found = {sku: profile for sku, (name, profile) in skus.items() if name == wanted_name}
-    for profile in (wanted, "", "global"):
+    for profile in (wanted, *["regional"] * bool(wanted), "", "global"):
         same = sorted(sku for sku, own in found.items() if own == profile)
         if same:
             # the longest is the one with its maker
@@ -49,18 +64,11 @@ def tables_name(book: PriceBook, provider: str, model: str) -> str:
     """Return a model as the price tables name it, blank if they do not know it."""
     if not model:
         return ""
-    try:
-        return book.catalog.name(provider, model)
-    except PriceError:
-        pass
     if provider != "bedrock":
-        return ""
-    skus = {}
-    for sku in book.catalog.skus.get(provider, ()):
-        parts = BEDROCK.fullmatch(sku)
-        if parts:
-            skus[sku] = _folded(parts["name"]), parts["profile"] or ""
-    return _bedrock(model, skus)
+        return _alias(book, provider, model)
+    if BILLED.fullmatch(model):
+        return _bedrock(model, book) or _alias(book, provider, model)
+    return _alias(book, provider, model) or _bedrock(model, book)
 
 
 def named(frame: pd.DataFrame, book: PriceBook) -> Any:

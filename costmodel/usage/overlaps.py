@@ -66,7 +66,7 @@ def duplicates(
             gone |= _again(whole, prints[j][1])
         names = [parts[j].export.file for j in shared]
         if part.sums and not add:
-            _refuse(part, parts, shared, prints, k, gone)
+            _refuse(files, shared, prints, k, gone)
         if gone.any():
             skips[k] = np.flatnonzero(gone)
             verb = "stands" if gone.sum() == 1 else "stand"
@@ -126,8 +126,7 @@ def _again(mine: Hashes, other: Hashes) -> npt.NDArray[np.bool_]:
 
 
 def _refuse(
-    part: Part,
-    parts: Sequence[Part],
+    files: Sequence[str],
     shared: Sequence[int],
     prints: dict[int, tuple[Hashes, Hashes, Bools]],
     k: int,
@@ -140,11 +139,22 @@ def _refuse(
             mine = int(np.flatnonzero(clash)[0])
             theirs = int(np.flatnonzero(prints[j][0] == key[mine])[0])
             message = (
-                f"{part.export.file} record {mine + 1} and {parts[j].export.file} record "
-                f"{theirs + 1} are about the same day and thing and differ; leave one file out, "
-                "or add both with --overlaps add"
+                f"{_place(files[k], mine)} and {_place(files[j], theirs)} are about the same day "
+                "and thing and differ; leave one file out, or add both with --overlaps add"
             )
             raise DataError(message)
+
+
+def _place(path: str, record: int) -> str:
+    """Name the line of a record, numbered from 0."""
+    from costmodel.usage import reading
+
+    source, layout, _ = reading.opened(path)
+    for batch in records.batches(source, layout, records.Progress()):
+        at = record + 1 - batch.first
+        if at < len(batch.frame):
+            return records.where(source, batch, at)
+    return source.name
 
 
 def _prints(path: str) -> tuple[Hashes, Hashes, Bools]:

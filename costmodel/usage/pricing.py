@@ -158,8 +158,15 @@ def price_columns(part: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def usd_of(frame: pd.DataFrame, book: PriceBook) -> tuple[Ints, list[str]]:
+def usd_of(
+    frame: pd.DataFrame, book: PriceBook, foreign: Mapping[str, str]
+) -> tuple[Ints, list[str]]:
     """Return the money of each row in 10^-12 US$, and the exchange rates used.
+
+    Args:
+        frame: Rows of a ledger.
+        book: The prices, with exchange rates.
+        foreign: Currency -> file and line where it first stands.
 
     Raises:
         DataError: If a currency has no rate.
@@ -178,11 +185,10 @@ def usd_of(frame: pd.DataFrame, book: PriceBook) -> tuple[Ints, list[str]]:
             continue
         rates = book.catalog.rates_of(name)
         if not rates:
-            first = frame.iloc[int(mine[0])]
             known = {"USD", *(row["currency"] for row in book.catalog.rates)}
             message = (
-                f"{first['file']} record {first['row']}: {name} has no exchange rate; add a row "
-                f"to fx.csv, in a folder named with --prices{nearest(name, known)}"
+                f"{foreign.get(name, 'the ledger')}: {name} has no exchange rate; add a row to "
+                f"fx.csv, in a folder named with --prices{nearest(name, known)}"
             )
             raise DataError(message)
         # money older than the first rate takes it, and the note says of when it is
@@ -246,7 +252,7 @@ def price(ledger: Ledger, book: PriceBook, *, basis: str = "billed") -> Priced:
     cost[rows < 0] = 0
     _other_meters(frame, book, rows, cost)
     chosen, said = _chosen(frame, basis)
-    usd, rates = usd_of(frame, book)
+    usd, rates = usd_of(frame, book, ledger.foreign)
     billed = np.where(chosen, usd, 0)
     priced = frame.assign(price_row=rows, list_pico=cost, stated=chosen, billed_pico=billed)
     unpriced = _unpriced(priced, book, missing)

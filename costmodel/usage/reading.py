@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,13 +18,14 @@ from costmodel.usage import records
 from costmodel.usage.cells import BadCellError
 from costmodel.usage.condensing import Grain, condensed, summed
 from costmodel.usage.layouts import LAYOUTS
-from costmodel.usage.layouts.base import Columns, Layout
+from costmodel.usage.layouts.base import PRIVATE, Columns, Layout
 from costmodel.usage.ledger import TOKENS, Export, Ledger, joined, rows_of
 from costmodel.usage.records import Batch
 
 if TYPE_CHECKING:
     import pandas as pd
 
+EMPTY = Layout("no record", frozenset(), lambda _: {})  # a page, or an array, of nothing
 KEPT = 1 << 20  # rows of a file up to which all of them are kept
 BLOCK = 1 << 20  # bytes read at a time to tell whether two files are the same
 DATA = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".gz", ".zst")
@@ -45,13 +46,15 @@ class Part:
         frame: Rows of the ledger, all of them or sums.
         export: What the file was recognised as.
         sums: Whether its records are sums over periods.
-        notes: What had to be assumed.
+        more: Whether it is a page of an API that says that others follow.
+        foreign: Currency that is no dollar -> file and line where it first stands.
     """
 
     frame: pd.DataFrame = field(repr=False)
     export: Export
-    sums: bool
-    notes: tuple[str, ...] = ()
+    sums: bool = True
+    more: bool = False
+    foreign: dict[str, str] = field(default_factory=dict)
 
 
 def recognised(columns: Iterable[str], name: str, layouts: Sequence[Layout] = LAYOUTS) -> Layout:
@@ -158,9 +161,12 @@ def read_part(path: str, grain: Grain | None = None, skip: Any = None) -> Part:
         DataError: With file, line, value and remedy.
     """
     source, layout, columns = opened(path)
+    if not columns:
+        return Part(joined(()), Export(source.name, layout.name, 0))
     kept: list[pd.DataFrame] = []
     sums: list[pd.DataFrame] = []
-    seen = rows = 0
+    foreign: dict[str, str] = {}
+    seen = rows = least = 0
     progress = records.Progress()
     with reading(source, progress):
         for batch in records.batches(source, layout, progress):
@@ -179,27 +185,21 @@ def read_part(path: str, grain: Grain | None = None, skip: Any = None) -> Part:
                     if kept:
                         sums += [summed(frame, grain) for frame in kept]
                         kept = []
-                    sums.append(condensed(part, count, grain))
-                    if len(sums) > SUMMED:
+                    frame = condensed(part, count, grain)
+                    sums.append(frame)
+                    if sum(map(len, sums)) > max(KEPT, 2 * least):
                         sums = [summed(joined(sums), grain)]
+                        least = len(sums[0])
                 else:
-                    kept.append(rows_of(part, count))
+                    frame = rows_of(part, count)
+                    kept.append(frame)
+                for name in set(frame["currency"].cat.categories) - {"", "USD", *foreign}:
+                    at = int(np.flatnonzero(np.asarray(given["currency"], object) == name)[0])
+                    foreign[name] = records.where(source, batch, at)
             seen += len(batch.frame)
     frame = summed(joined(sums), grain) if sums and grain is not None else joined(kept)
-    known = {column.lower() for column in layout.columns}
-    used = tuple(c for c in columns if c.strip().lower() in known)
-    private = tuple(c for c in columns if c in records.PRIVATE and c not in used)
-    ignored = tuple(c for c in columns if c not in used and c not in private)
-    export = Export(source.name, layout.name, seen, used, ignored, private)
-    notes = []
-    if progress.more:
-        notes.append(f"{source.name} is one page of several; the pages after it are missing")
-    if not seen:
-        notes.append(f"{source.name} holds no record")
-    return Part(frame, export, layout.sums, tuple(notes))
-
-
-SUMMED = 64  # sums of batches that are kept before they are summed in turn
+    export = _export(source.name, layout, seen, columns)
+    return Part(frame, export, layout.sums, progress.more, foreign)
 
 
 def read_frame(frame: pd.DataFrame, grain: Grain | None = None, name: str = "frame") -> Ledger:
@@ -215,8 +215,7 @@ def read_frame(frame: pd.DataFrame, grain: Grain | None = None, name: str = "fra
     """
     columns = [str(column) for column in frame.columns]
     layout = recognised(columns, name)
-    wanted = {column.lower(): column for column in layout.columns}
-    chosen = {c: wanted[c.lower()] for c in columns if c.lower() in wanted}
+    chosen = records.taken(columns, layout)
     same = all(old == new for old, new in chosen.items())
     batch = Batch(frame if same else frame[list(chosen)].rename(columns=chosen), 1)
     made = []
@@ -225,17 +224,24 @@ def read_frame(frame: pd.DataFrame, grain: Grain | None = None, name: str = "fra
         part.pop("scope", None)
         count = len(frame) if places is None else len(places)
         made.append(rows_of(part, count) if grain is None else condensed(part, count, grain))
-    ignored = tuple(c for c in columns if c not in chosen and c not in records.PRIVATE)
-    private = tuple(c for c in columns if c in records.PRIVATE and c not in chosen)
-    export = Export(name, layout.name, len(frame), tuple(chosen), ignored, private)
-    return Ledger(joined(made), (export,))
+    return Ledger(joined(made), (_export(name, layout, len(frame), columns),))
+
+
+def _export(name: str, layout: Layout, seen: int, columns: Sequence[str]) -> Export:
+    """Say what became of each column."""
+    used = tuple(records.taken(columns, layout))
+    rest = [column for column in columns if column not in used]
+    private = tuple(c for c in rest if c.strip().lower().replace("_", "") in PRIVATE)
+    return Export(
+        name, layout.name, seen, used, tuple(c for c in rest if c not in private), private
+    )
 
 
 def opened(path: str) -> tuple[Source, Layout, list[str]]:
     """Tell how to read a file, what it is, and its columns."""
     source = records.source_of(path)
     columns = records.columns_of(source)
-    return source, recognised(columns, source.name), columns
+    return source, recognised(columns, source.name) if columns else EMPTY, columns
 
 
 def files_of(paths: Iterable[str | Path]) -> list[str]:
@@ -331,8 +337,23 @@ def read(
     frame = joined(part.frame for part in parts)
     if grain is not None and len(frame) > KEPT:
         frame = summed(frame, grain)
-    notes += [*said, *(note for part in parts for note in part.notes)]
-    return Ledger(frame, tuple(part.export for part in parts), tuple(notes))
+    notes += [*said, *_incomplete(parts)]
+    foreign = {name: place for part in reversed(parts) for name, place in part.foreign.items()}
+    return Ledger(frame, tuple(part.export for part in parts), tuple(notes), foreign)
+
+
+def _incomplete(parts: Sequence[Part]) -> Iterator[str]:
+    """Say which exports hold nothing, and of which the pages that follow are missing."""
+    last = [part.frame["day"].max() for part in parts]
+    for part, day in zip(parts, last, strict=True):
+        if not part.export.records:
+            yield f"{part.export.file} holds no record"
+        goes_on = any(
+            other.export.layout == part.export.layout and later > day
+            for other, later in zip(parts, last, strict=True)
+        )
+        if part.more and not goes_on:
+            yield f"{part.export.file} is one page of several; the pages after it are missing"
 
 
 def _read_all(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 from costmodel.errors import DataError
 from costmodel.tokens import reading as files
 from costmodel.tokens.reading import PACKED_SUFFIXES, Broken, Source, items, opened, reading
-from costmodel.usage.layouts.base import PRIVATE, Layout
+from costmodel.usage.layouts.base import Layout
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,8 +43,6 @@ OPENED = frozenset(
 )
 # lists of a page: its buckets, the results of a bucket
 LISTS = ("data", "results", "rows", "items")
-
-__all__ = ["PRIVATE", "Batch", "Progress", "batches", "columns_of", "source_of", "where"]
 
 
 @dataclass
@@ -137,11 +135,7 @@ def _header(source: Source) -> tuple[list[str], str]:
 
 
 def columns_of(source: Source) -> list[str]:
-    """Return the columns of a file, those of JSON as its first records have them.
-
-    Raises:
-        DataError: If it holds no record.
-    """
+    """Return the columns of a file, those of JSON as its first records have them; none without."""
     if source.kind == "csv":
         return _header(source)[0]
     if source.kind == "parquet":
@@ -152,9 +146,6 @@ def columns_of(source: Source) -> list[str]:
     with reading(source, progress):
         for _, record in islice(_objects(source, progress), SEEN):
             names.update(dict.fromkeys(record))
-    if not names:
-        message = f"{source.name}: holds no record"
-        raise DataError(message)
     return list(names)
 
 
@@ -164,13 +155,24 @@ def batches(source: Source, layout: Layout, progress: Progress) -> Iterator[Batc
     Raises:
         DataError: At the first record that cannot be read, with its line.
     """
-    wanted = {name.lower(): name for name in sorted(layout.columns)}
     if source.kind == "csv":
-        yield from _table(source, wanted, progress)
+        yield from _table(source, layout, progress)
     elif source.kind == "parquet":
-        yield from _columns(source, wanted, progress)
+        yield from _columns(source, layout, progress)
     else:
-        yield from _json(source, wanted, progress)
+        yield from _json(source, layout, progress)
+
+
+def taken(names: Iterable[str], layout: Layout) -> dict[str, str]:
+    """Return column of the file -> column of the layout that it is, whatever its capitals.
+
+    Where two differ in capitals alone, the one written as in the layout is taken.
+    """
+    wanted = {name.lower(): name for name in layout.columns}
+    given = list(names)
+    found = {wanted[name.strip().lower()]: name for name in given if name.strip().lower() in wanted}
+    found |= {name: name for name in given if name in layout.columns}
+    return {name: column for column, name in found.items()}
 
 
 # tables
@@ -247,11 +249,13 @@ class _Checked(io.RawIOBase):
             raise DataError(message)
 
 
-def _table(source: Source, wanted: Mapping[str, str], progress: Progress) -> Iterator[Batch]:
+def _table(source: Source, layout: Layout, progress: Progress) -> Iterator[Batch]:
     import pandas as pd
 
     names, delimiter = _header(source)
-    chosen = {name: wanted[name.lower()] for name in names if name.lower() in wanted}
+    chosen = taken(names, layout)
+    # columns without a name, as spreadsheets leave them behind
+    names = [name or f"({number})" for number, name in enumerate(names)]
     with opened(source.path, source.packed) as stream:
         checked = _Checked(stream, source, len(names), delimiter)
         try:
@@ -267,13 +271,14 @@ def _table(source: Source, wanted: Mapping[str, str], progress: Progress) -> Ite
                     encoding="utf-8",
                     header=0,
                     names=names,
+                    usecols=list(chosen),
                     skip_blank_lines=True,
                     low_memory=True,
                 )
                 for frame in frames:
                     first = progress.lines + 1
                     progress.lines += len(frame)
-                    yield Batch(frame[list(chosen)].rename(columns=chosen), first)
+                    yield Batch(frame.rename(columns=chosen), first)
         except UnicodeDecodeError:
             message = f"{source.name} after line {progress.lines + 1}: is not UTF-8 text"
             raise DataError(message) from None
@@ -337,6 +342,15 @@ def _inside(record: Any, outer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     yield _flat({**outer, **record})
 
 
+def _continued(record: Mapping[str, Any]) -> bool:
+    """Tell whether a page says that others follow."""
+    meta = record.get("meta")
+    page, pages = (meta.get(x) if isinstance(meta, dict) else None for x in ("page", "totalPages"))
+    if isinstance(page, int) and isinstance(pages, int):
+        return page < pages
+    return record.get("has_more") is True
+
+
 def _objects(source: Source, progress: Progress) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the records of a JSON file, with their lines."""
     for line, record, _ in items(source, progress):
@@ -349,23 +363,24 @@ def _objects(source: Source, progress: Progress) -> Iterator[tuple[int, dict[str
                 f"{type(record).__name__}"
             )
             raise DataError(message)
-        if record.get("has_more") is True and source.kind == "array":
-            progress.more = True
+        progress.more = _continued(record)
         for inner in _inside(record, {}):
             yield line, inner
 
 
-def _json(source: Source, wanted: Mapping[str, str], progress: Progress) -> Iterator[Batch]:
+def _json(source: Source, layout: Layout, progress: Progress) -> Iterator[Batch]:
     import pandas as pd
 
     records = _objects(source, progress)
     first = 1
     while chunk := list(islice(records, OBJECTS)):
-        present = set(chain.from_iterable(record for _, record in chunk))
-        names = {name: wanted[name.lower()] for name in present if name.lower() in wanted}
+        # keys of objects without a value are often left out
+        names = dict.fromkeys(layout.needs, "")
+        present = sorted(set(chain.from_iterable(record for _, record in chunk)))
+        names |= {new: old for old, new in taken(present, layout).items()}
         columns = {
             new: np.fromiter((record.get(old) for _, record in chunk), object, len(chunk))
-            for old, new in sorted(names.items())
+            for new, old in sorted(names.items())
         }
         yield Batch(pd.DataFrame(columns), first, [line for line, _ in chunk])
         first += len(chunk)
@@ -422,13 +437,15 @@ def _leaves(table: Any) -> dict[str, str]:
     return found
 
 
-def _columns(source: Source, wanted: Mapping[str, str], progress: Progress) -> Iterator[Batch]:
+def _columns(source: Source, layout: Layout, progress: Progress) -> Iterator[Batch]:
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     with _parquet(source) as table:
-        names = {n: c for n, c in _leaves(table).items() if n.lower() in wanted}
+        leaves = _leaves(table)
+        chosen = taken(leaves, layout)
+        names = {name: leaves[name] for name in chosen}
         progress.total = table.metadata.num_rows
         words = [
             c
@@ -446,7 +463,7 @@ def _columns(source: Source, wanted: Mapping[str, str], progress: Progress) -> I
                     values = part.column(column)
                     if name != column:
                         values = values.field(name.partition(".")[2])
-                    columns[wanted[name.lower()]] = _array(values)
+                    columns[chosen[name]] = _array(values)
                 progress.lines += part.num_rows
                 yield Batch(pd.DataFrame(columns, copy=False), first)
                 first += part.num_rows
@@ -469,7 +486,8 @@ def _array(values: Any) -> Any:
     if pa.types.is_timestamp(kind):
         plain = values.cast(pa.timestamp("s"), safe=False)
         return plain.to_numpy(zero_copy_only=False)
-    return np.array([_plain(x) for x in values.to_pylist()], object)
+    # cell by cell: numpy would make a table of lists of one length
+    return np.fromiter((_plain(x) for x in values.to_pylist()), object, len(values))
 
 
 def _plain(value: Any) -> Any:

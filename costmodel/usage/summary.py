@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from costmodel.prices.writing import FORMULA
 from costmodel.usage.ledger import PICO, TOKENS, Ledger
 from costmodel.usage.matching import Matching, matched
 from costmodel.usage.names import named
@@ -24,9 +26,8 @@ BY = {
 }
 LINES = ("day", "provider", "model", "mode", "region", "project", "team", "user", "meter", "kind")
 AMOUNTS = ("requests", *TOKENS, "quantity")
+NUMBER = re.compile(r"-?\d+(\.\d+)?")
 MONEY = {"list_pico": "list_usd", "billed_pico": "billed_usd"}
-# spreadsheets take cells that begin like this for formulas
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,13 +98,11 @@ class Summary:
         found = self.by(*LINES).drop(columns="stated")
         for pico, usd in MONEY.items():
             found[usd] = [exact(int(x)) for x in found.pop(pico)]
-        for name in LINES[1:]:
-            found[name] = [_harmless(str(word)) for word in found[name]]
         found["day"] = found["day"].dt.strftime("%Y-%m-%d")
         for name in AMOUNTS:
             if name in TOKENS:
                 found[name] = found[name].astype(np.int64)
-        return found[[*LINES, *AMOUNTS, *MONEY.values()]]
+        return harmless(found[[*LINES, *AMOUNTS, *MONEY.values()]])
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything for machines; money in US dollars."""
@@ -181,9 +180,16 @@ def exact(pico: int) -> str:
     return f"{'-' if pico < 0 else ''}{whole}{'.' if digits else ''}{digits}"
 
 
-def _harmless(word: str) -> str:
-    """Return a word that no spreadsheet takes for a formula."""
-    return f"'{word}" if word.startswith(FORMULA) else word
+def harmless(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of whose words a spreadsheet takes none for a formula; numbers stay."""
+
+    def one(word: Any) -> Any:
+        if not isinstance(word, str) or not word.startswith(FORMULA) or NUMBER.fullmatch(word):
+            return word
+        return f"'{word}"
+
+    texts = [name for name, kind in frame.dtypes.items() if kind.kind not in "iufbM"]
+    return frame.assign(**{str(name): [one(word) for word in frame[name]] for name in texts})
 
 
 def _records(found: pd.DataFrame, keys: Sequence[str], *, bill: bool) -> list[dict[str, Any]]:

@@ -118,7 +118,7 @@ def test_overlapping_exports_count_shared_records_once(
     second.write_text("\n".join([header, rows[3].replace("274770", "300000"), *rows[4:]]))
     status, _, err = command_line("usage", first, second)
     assert status == 2
-    assert "b.tsv record 1 and a.tsv record 4 are about the same day and thing and differ" in err
+    assert "b.tsv line 2 and a.tsv line 5 are about the same day and thing and differ" in err
     added = of_json(command_line, first, second, "--overlaps", "add")
     assert added["list_usd"] == pytest.approx(2.04584475 + 0.020248 + 0.6)
 
@@ -157,14 +157,20 @@ def test_the_table_names_what_was_recognised(command_line: Run, october: list[Pa
     assert "gpt-5-mini" in only
 
 
-def test_the_table_for_spreadsheets_holds_no_formula(command_line: Run, tmp_path: Path) -> None:
-    path, out = tmp_path / "own.csv", tmp_path / "out.csv"
+def test_the_tables_for_spreadsheets_hold_no_formula(command_line: Run, tmp_path: Path) -> None:
+    path, lines, focus = (tmp_path / name for name in ("own.csv", "lines.csv", "focus.csv"))
     path.write_text(
-        "date,provider,model,project,input_tokens,output_tokens\n"
-        '2026-10-01,openai,gpt-5-mini,"=HYPERLINK(1)",1000,10\n'
+        "date,provider,model,project,user,input_tokens,output_tokens,cost\n"
+        '2026-10-01,openai,gpt-5-mini,"=HYPERLINK(1)",-2+3,1000,10,\n'
+        "2026-10-01,openai,@m,,,1000,10,-1.5\n"
     )
-    of_json(command_line, path, "--csv", out)
-    assert "'=HYPERLINK(1)" in out.read_text()
+    of_json(command_line, path, "--csv", lines, "--focus", focus)
+    for out in (lines, focus):
+        cells = pd.read_csv(out, dtype=str, keep_default_na=False).to_numpy().ravel()
+        assert "'=HYPERLINK(1)" in cells
+        assert "-1.5" in cells
+        assert [cell for cell in cells if cell[:1] in tuple("=+@")] == []
+        assert "-2+3" not in cells
 
 
 @pytest.mark.parametrize(

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from costmodel import PriceBook
 from costmodel.errors import CostModelError, DataError
-from costmodel.usage import reading
+from costmodel.usage import reading, records
 from costmodel.usage.condensing import grain_of
 from costmodel.usage.layouts import LAYOUTS
-from costmodel.usage.ledger import TOKENS
+from costmodel.usage.ledger import TOKENS, joined
 from costmodel.usage.matching import matched
 from costmodel.usage.pricing import price, total
 from costmodel.usage.reading import read
@@ -40,7 +41,10 @@ def refused(path: Path, content: bytes | str) -> str:
     [
         ("2026-10-01,openai,m,-1,10,,", "input_tokens must be a whole number >= 0, got '-1'"),
         ("2026-10-01,openai,m,1.5,10,,", "input_tokens must be a whole number >= 0, got '1.5'"),
-        ('2026-10-01,openai,m,"1,000",10,,', "input_tokens must be a number, got '1,000'"),
+        (
+            '2026-10-01,openai,m,"1,000",10,,',
+            "input_tokens must be a number like 1234.5, got '1,000'",
+        ),
         ("2026-10-01,openai,m,=SUM(A1),10,,", "input_tokens holds a formula, '=SUM(A1)'; export"),
         ("2026-10-01,openai,m,5,10,@x,", "cost holds a formula, '@x'"),
         ("2026-10-01,openai,m,5,10,inf,", "cost must be a finite number, got 'inf'"),
@@ -266,3 +270,44 @@ def _answered(path: Path, book: PriceBook, *, compare: bool) -> None:
     found = matched(priced)
     groups = total(found.groups["billed_pico"]) + total(found.other["billed_pico"])
     assert total(priced.frame["billed_pico"]) == groups
+
+
+def test_a_currency_without_a_rate_is_named_with_its_line(tmp_path: Path, book: PriceBook) -> None:
+    text = f'{HEADER}\n{LINE}\n2026-10-01,openai,"two\nlines",1,1,1,EUR\n{LINE[:-3]}XYZ\n'
+    (tmp_path / "log.csv").write_text(text)
+    with pytest.raises(DataError, match=r"^log.csv line 5: XYZ has no exchange rate; add a row"):
+        price(read(tmp_path / "log.csv"), book)
+
+
+def test_days_that_differ_in_two_exports_are_named_with_their_lines(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f'{HEADER}\n2026-09-30,openai,"a\nb",1,1,1,\n{LINE}\n')
+    (tmp_path / "b.csv").write_text(f"{HEADER}\n2026-10-02,openai,m,1,1,1,\n{LINE[:-3]}EUR\n{LINE}")
+    page = {"data": [{"start_time": 1793491200, "amount": {"value": 1}}]}
+    other = {"data": [{"start_time": 1793491200, "amount": {"value": 2}}]}
+    (tmp_path / "a.json").write_text(json.dumps(page))
+    (tmp_path / "b.json").write_text("\n" + json.dumps(other))
+    changed = (tmp_path / "b.csv").read_text().replace("1000,10", "1001,10", 1)
+    (tmp_path / "b.csv").write_text(changed.replace("EUR", "USD"))
+    for suffix, said in ((".csv", "b.csv line 3 and a.csv line 4"), (".json", "b.json line 2, ")):
+        with pytest.raises(DataError, match=f"^{said}.* about the same day and thing and differ"):
+            read(tmp_path / f"a{suffix}", tmp_path / f"b{suffix}")
+
+
+def test_sums_of_many_batches_stay_small(
+    tmp_path: Path, book: PriceBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"2026-10-0{n % 9 + 1},openai,gpt-5-mini,{n},1,," for n in range(1, 2_000)]
+    (tmp_path / "log.csv").write_text("\n".join([HEADER, *lines]))
+    monkeypatch.setattr(reading, "KEPT", 50)
+    monkeypatch.setattr(records, "LINES", 20)
+    lengths: list[int] = []
+
+    def counted(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+        found = joined(frames)
+        lengths.append(len(found))
+        return found
+
+    monkeypatch.setattr(reading, "joined", counted)
+    frame = read(tmp_path / "log.csv", grain=grain_of(book)).frame
+    assert total(frame["input_tokens"]) == 1_999 * 1_000
+    assert (len(frame), max(lengths) < 100) == (9, True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,11 @@ import pandas as pd
 import pytest
 
 from costmodel import PriceBook
+from costmodel.usage import records
+from costmodel.usage.layouts import LAYOUTS
+from costmodel.usage.layouts.base import Layout
 from costmodel.usage.ledger import PICO, Ledger
+from costmodel.usage.matching import matched
 from costmodel.usage.pricing import dollars, price, total
 from costmodel.usage.reading import read
 
@@ -542,3 +548,313 @@ def test_capitals_of_columns_do_not_matter(write: Write) -> None:
     text = "DATE,Provider,Model,Input_Tokens\n2026-10-01,openai,gpt-5-mini,5\n"
     (row,) = only(read(write("own.csv", text)), "costmodel")
     assert row["input_tokens"] == 5
+
+
+def test_pages_with_nothing_are_read_as_nothing(write: Write) -> None:
+    bucket = {"start_time": 1793491200, "end_time": 1793577600, "results": []}
+    pages: list[Any] = [{"data": [bucket], "has_more": False}, {"data": []}, []]
+    for page in pages:
+        ledger = read(write("page.json", page))
+        assert ledger.notes == ("page.json holds no record",)
+        assert ledger.frame.empty
+
+
+def test_the_last_page_ends_the_series(write: Write) -> None:
+    def page(start: int, *, more: bool) -> dict[str, Any]:
+        result = {"input_tokens": 1000, "output_tokens": 5, "num_model_requests": 1}
+        return {"data": [{"start_time": start, "results": [result]}], "has_more": more}
+
+    pages = [page(1793491200, more=True), page(1793577600, more=False)]
+    assert read(write("pages.json", pages)).notes == ()
+    first, second = write("1.json", pages[0]), write("2.json", pages[1])
+    assert read(first, second).notes == ()
+    missing = "1.json is one page of several; the pages after it are missing"
+    assert read(first).notes == (missing,)
+    # what goes before does not end it
+    assert read(write("0.json", page(1793404800, more=False)), first).notes == (missing,)
+    observations = {
+        "data": [{"startTime": "2026-11-01T10:00:00Z", "usageDetails": {"input": 1}, "model": "m"}],
+        "meta": {"page": 1, "limit": 50, "totalItems": 51, "totalPages": 2},
+    }
+    assert "one page of several" in read(write("l.json", observations)).notes[0]
+
+
+def test_costs_of_the_console_of_anthropic_have_names_for_people(
+    write: Write, book: PriceBook
+) -> None:
+    costs = write(
+        "cost.csv",
+        table(
+            "usage_date_utc,model,workspace,api_key,usage_type,context_window,token_type,cost_usd,"
+            "list_price_usd,cost_type,inference_geo,speed",
+            "2026-11-01,Claude Haiku 4.5,Default,k,message,≤ 200k,input_no_cache,2.00,2.00,token,,",
+        ),
+    )
+    usage = write(
+        "tokens.csv",
+        table(
+            "usage_date_utc,model_version,api_key,workspace,usage_type,context_window,"
+            "usage_input_tokens_no_cache,usage_input_tokens_cache_write_5m,"
+            "usage_input_tokens_cache_write_1h,usage_input_tokens_cache_read,usage_output_tokens,"
+            "web_search_count,inference_geo,speed",
+            "2026-11-01,claude-haiku-4-5-20251001,k,Default,message,≤ 200k,2000000,0,0,0,0,3,,",
+        ),
+    )
+    # two million tokens at $1; the searches have no price, and do not hide that
+    groups = matched(price(read(costs, usage), book)).groups
+    states = dict(zip(groups["model"], groups["state"], strict=True))
+    assert states == {"claude-haiku-4-5": "matched", "": "unpriced"}
+
+
+AZURE = "MeterCategory,MeterName,Quantity,UnitOfMeasure,ChargeType"
+
+
+@pytest.mark.parametrize(
+    ("header", "line"),
+    [
+        (
+            "date,costInBillingCurrency,billingCurrency,resourceGroupName,costInUsd",
+            "11/13/2026,5,EUR,rg,0.4",
+        ),
+        (
+            "Date,CostInBillingCurrency,BillingCurrencyCode,ResourceGroup,CostInUSD",
+            "2026-11-13,5,EUR,rg,0.4",
+        ),
+        ("Date,Cost,BillingCurrencyCode,ResourceGroup,CostInUsd", "11/13/2026,5,EUR,rg,0.4"),
+    ],
+)
+def test_azure_states_dollars_beside_another_currency(
+    write: Write, book: PriceBook, header: str, line: str
+) -> None:
+    meter = "Foundry Models,gpt-4.1-mini Inp glbl Tokens,1,1M,Usage"
+    ledger = read(write("cost.csv", table(f"{header},{AZURE}", f"{line},{meter}")))
+    (row,) = price(ledger, book).frame.to_dict("records")
+    assert (row["amount"], row["currency"], row["project"]) == (4 * PICO // 10, "USD", "rg")
+    assert row["list_pico"] == row["billed_pico"]
+
+
+def test_azure_without_dollars_keeps_its_currency(write: Write) -> None:
+    header = f"Date,CostInBillingCurrency,BillingCurrencyCode,{AZURE}"
+    line = "2026-11-13,5,EUR,Foundry Models,gpt-4.1-mini Inp glbl Tokens,1,1M,Usage"
+    (row,) = read(write("cost.csv", table(header, line))).frame.to_dict("records")
+    assert (row["amount"], row["currency"]) == (5 * PICO, "EUR")
+
+
+def test_azure_bills_tuning_by_tokens_and_hours(write: Write, book: PriceBook) -> None:
+    header = f"Date,Cost,BillingCurrency,{AZURE}"
+    ledger = read(
+        write(
+            "cost.csv",
+            table(
+                header,
+                # 10,000 tokens at $5.50 per million, 2 hours at $110, 24 at $1.70
+                "11/13/2026,0.055,USD,Foundry Models,gpt-4.1-mini FT Training regional Tokens,"
+                "10,1K,Usage",
+                "11/13/2026,220,USD,Foundry Models,o4-mini RFT Training regional Unit,2,1 Hour,"
+                "Usage",
+                "11/13/2026,40.8,USD,Foundry Models,gpt-4.1-mini-ft hosting regional Unit,24,"
+                "1/Hour,Usage",
+            ),
+        )
+    )
+    rows = only(ledger, "azure cost (EA)")
+    assert [(row["meter"], row["quantity"]) for row in rows] == [
+        ("train_mtok", 0.01),
+        ("train_hour", 2.0),
+        ("hosting_hour", 24.0),
+    ]
+    groups = matched(price(ledger, book)).groups
+    assert list(groups["state"]) == ["matched"] * 3
+
+
+def test_the_marketplace_of_aws_says_in_words_that_it_counts_millions(
+    write: Write, book: PriceBook
+) -> None:
+    header = (
+        "line_item_usage_start_date,line_item_line_item_type,line_item_product_code,"
+        "line_item_usage_type,line_item_usage_amount,line_item_unblended_cost,"
+        "line_item_line_item_description,pricing_unit,product"
+    )
+    said = "AWS Marketplace software usage|us-east-1|Million Input Tokens"
+    # version 2.0 keeps the name of the product in a map
+    haiku = '"{""product_name"":""Claude Haiku 4.5 (Amazon Bedrock Edition)""}"'
+    opus = '"{""product_name"":""Claude Opus 4.6 (Amazon Bedrock Edition)""}"'
+    day = "2026-11-01T05:00:00.000Z"
+    ledger = read(
+        write(
+            "cur.csv",
+            table(
+                header,
+                f"{day},Usage,abc,USE1-MP:USE1_InputTokenCount-Units,2,2.2,{said} Regional,Units,"
+                f"{haiku}",
+                f"{day},Usage,abc,USE1-MP:USE1_InputTokenCount_Global-Units,3,15,{said} Global,"
+                f"Units,{opus}",
+                f"{day},Usage,AmazonBedrock,USE1-x-reserved-input-tpm,24,9,Per Hour,Units,",
+            ),
+        )
+    )
+    regional, worldwide, reserved = only(ledger, "aws cost and usage report 2.0")
+    assert (regional["model"], regional["input_tokens"]) == ("us.claude-haiku-4-5", 2_000_000)
+    assert (worldwide["model"], worldwide["input_tokens"]) == ("claude-opus-4-6", 3_000_000)
+    assert reserved["input_tokens"] == 0
+    # $1.10 and $5 per million: the profile of all regions is not that of one
+    listed = price(ledger, book).frame["list_pico"]
+    assert list(listed[:2]) == [22 * PICO // 10, 15 * PICO]
+
+
+def test_a_map_in_parquet_is_read_as_one_in_a_table(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    words = pa.map_(pa.string(), pa.string())
+    columns = {
+        "line_item_usage_start_date": pa.array([0], pa.timestamp("ms")),
+        "line_item_line_item_type": ["Usage"],
+        "line_item_product_code": ["AmazonBedrock"],
+        "line_item_usage_type": ["USE1-NovaLite-input-tokens-batch"],
+        "line_item_usage_amount": [5.0],
+        "line_item_unblended_cost": [1.0],
+        "pricing_unit": ["1K tokens"],
+        "product": pa.array([[("model", "Nova Lite")]], words),
+        "resource_tags": pa.array([[("user_team", "ml")]], words),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "cur.parquet")
+    (row,) = only(read(tmp_path / "cur.parquet"), "aws cost and usage report 2.0")
+    assert (row["model"], row["team"], row["mode"]) == ("nova-lite", "ml", "batch")
+    assert row["input_tokens"] == 5_000
+
+
+def test_lists_of_one_in_parquet_are_cells(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    amount = pa.struct([("amount", pa.decimal128(20, 9))])
+    columns = {
+        "usage_start_time": pa.array([0], pa.timestamp("us", tz="UTC")),
+        "service": [{"description": "Vertex AI"}],
+        "sku": [{"description": "Gemini 2.5 Flash GA Text Input - Predictions"}],
+        "usage": [{"amount": 1e6}],
+        "cost": [0.3],
+        "credits": pa.array([[{"amount": Decimal("-0.1")}]], pa.list_(amount)),
+        "labels": [[{"key": "team", "value": "search"}]],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "gcp.parquet")
+    use, credit = only(read(tmp_path / "gcp.parquet"), "google billing export")
+    assert (use["input_tokens"], use["team"]) == (1_000_000, "search")
+    assert (credit["kind"], credit["amount"]) == ("credit", -PICO // 10)
+
+
+LITELLM: dict[str, Any] = {
+    "request_id": "r1",
+    "spend": 0.0001,
+    "prompt_tokens": 1000,
+    "completion_tokens": 10,
+    "startTime": "2026-11-01 10:00:00.123+00",
+    "model": "gpt-5-mini",
+    "custom_llm_provider": "openai",
+}
+
+
+def test_litellm_states_cached_tokens_in_an_object(write: Write) -> None:
+    log = LITELLM | {"metadata": {"usage_object": {"cache_read_input_tokens": 800}}}
+    (row,) = only(read(write("logs.json", [log])), "litellm spend logs")
+    assert tokens(row) == (1000, 800, 0, 0, 10)
+
+
+def test_an_answer_from_the_cache_of_the_gateway_uses_no_tokens(write: Write) -> None:
+    log = LITELLM | {"cache_hit": "True", "spend": 0}
+    (row,) = only(read(write("logs.json", [log])), "litellm spend logs")
+    assert (row["requests"], *tokens(row)) == (1, 0, 0, 0, 0, 0)
+
+
+def test_a_blank_provider_is_told_from_the_model(write: Write) -> None:
+    name = "bedrock/us.anthropic.claude-haiku-4-5-20251001-v1:0"
+    log = LITELLM | {"model": name, "custom_llm_provider": ""}
+    (row,) = read(write("logs.json", [log])).frame.to_dict("records")
+    assert row["provider"] == "bedrock"
+
+
+def test_the_tool_of_helicone_writes_a_table_of_its_own(write: Write) -> None:
+    header = (
+        "response_id,response_created_at,response_status,request_created_at,request_body,"
+        "request_properties,request_user_id,model,prompt_tokens,completion_tokens,latency,cost"
+    )
+    line = '"a","2026-11-01T10:00:01Z","200","2026-11-01T10:00:00Z","s","{}","u","gpt-5-mini",'
+    ledger = read(write("output.csv", table(header, line + '"1000","10","500","0.0003"')))
+    (row,) = only(ledger, "helicone")
+    assert (row["provider"], row["model"], row["user"]) == ("openai", "gpt-5-mini", "u")
+    assert tokens(row) == (1000, 0, 0, 0, 10)
+    assert ledger.exports[0].private == ("request_body", "request_properties")
+
+
+def test_steps_of_a_trace_that_ask_no_model_are_no_requests(write: Write) -> None:
+    step: dict[str, Any] = {
+        "id": "1",
+        "start_time": "2026-11-01T10:00:00Z",
+        "type": "SPAN",
+        "usage_details": {},
+    }
+    step |= {"provided_model_name": None, "total_cost": None}
+    call = step | {"id": "2", "provided_model_name": "gpt-5-mini", "usage_details": {"input": 5}}
+    (row,) = read(write("o.json", [step, call])).frame.to_dict("records")
+    assert (row["input_tokens"], row["requests"], row["row"]) == (5, 1, 2)
+
+
+def test_focus_of_azure_counts_tokens_in_units(write: Write, book: PriceBook) -> None:
+    header = (
+        "BilledCost,BillingCurrency,ChargePeriodStart,ChargeCategory,ServiceName,"
+        "ServiceSubcategory,ProviderName,PricingQuantity,PricingUnit,x_PricingBlockSize,"
+        "x_SkuMeterName,SkuMeter"
+    )
+    day, azure = "2026-11-01T00:00:00Z", "Azure OpenAI,Generative AI,Microsoft"
+    ledger = read(
+        write(
+            "focus.csv",
+            table(
+                header,
+                f"0.66,USD,{day},Usage,{azure},1500,Units,1000,gpt-4.1-mini Inp Data Zone Tokens,",
+                f"40.8,USD,{day},Usage,{azure},24,Hours,1,gpt-4.1-mini-ft hosting regional Unit,",
+                f"2.64,USD,{day},Usage,Virtual Machines,Compute,Microsoft,24,Hours,1,B1s,",
+                f"0.12,USD,{day},Usage,Amazon Bedrock,Generative AI,AWS,500,1K tokens,,,"
+                "USE1-NovaLite-output-tokens",
+            ),
+        )
+    )
+    zone, hosting, machine, nova = only(ledger, "focus")
+    assert (zone["model"], zone["region"]) == ("gpt-4.1-mini", "data-zone")
+    assert zone["input_tokens"] == 1_500_000
+    assert (hosting["meter"], hosting["quantity"]) == ("hosting_hour", 24.0)
+    assert (machine["model"], machine["provider"]) == ("", "azure (virtual machines)")
+    assert (nova["model"], nova["output_tokens"]) == ("nova-lite", 500_000)
+    found = matched(price(ledger, book))
+    assert set(found.groups["state"]) == {"matched"}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+def test_the_columns_that_tell_a_layout_are_enough_to_read_it(
+    write: Write, book: PriceBook, layout: Layout
+) -> None:
+    columns = sorted(layout.needs)
+    days = {name for name in columns if re.search(r"date|start|created_at|_at$", name.lower())}
+    days -= {name for name in columns if re.search(r"cost|amount", name.lower())}
+    cells = ["2026-11-13" if name in days else "" for name in columns]
+    ledger = read(write("export.csv", table(",".join(columns), ",".join(cells))))
+    (export,) = ledger.exports
+    assert (export.layout, export.records) == (layout.name, 1)
+    price(ledger, book)
+
+
+def test_a_key_that_records_of_json_leave_out_is_blank(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "OBJECTS", 1)
+    lines = ['{"date": "2026-10-01", "provider": "openai", "model": "gpt-5-mini"}']
+    lines.append('{"date": "2026-10-02", "provider": "openai", "cost": 1}')
+    frame = read(write("own.jsonl", "\n".join(lines))).frame
+    assert list(frame["model"]) == ["gpt-5-mini", ""]
+
+
+def test_columns_without_a_name_and_columns_of_two_cases(write: Write) -> None:
+    text = "Date,date,provider,model,input_tokens,,\n2025-01-01,2026-10-01,openai,m,5,,x\n"
+    (row,) = only(read(write("own.csv", text)), "costmodel")
+    assert (str(row["day"].date()), row["input_tokens"]) == ("2026-10-01", 5)

@@ -70,5 +70,5 @@ def test_money_in_a_currency_without_a_rate_is_refused(book: PriceBook, tmp_path
     assert list(priced.frame["billed_pico"]) == [1_135_500_000_000]
     assert "EUR at 1.1355" in priced.notes[0]
     (tmp_path / "own.csv").write_text(text.replace("EUR", "NOK"))
-    with pytest.raises(DataError, match=r"own\.csv record 1: NOK has no exchange rate"):
+    with pytest.raises(DataError, match=r"own\.csv line 2: NOK has no exchange rate"):
         price(read(tmp_path / "own.csv"), book)

@@ -83,6 +83,15 @@ LONG = re.compile(r"200k-|>")
 LONG_TOKENS = 200_001  # stands for a prompt beyond the threshold of 200,000
 
 
+def model_of(name: str) -> str:
+    """Return the id of a model; the costs of the console have its name for people.
+
+    >>> [model_of(x) for x in ("Claude Haiku 4.5", "claude-haiku-4-5-20251001")]
+    ['claude-haiku-4-5', 'claude-haiku-4-5-20251001']
+    """
+    return re.sub(r"[ .]+", "-", name.lower()) if " " in name else name
+
+
 def _scope(batch: pd.DataFrame) -> list[Any]:
     return [batch[name] for name in SCOPE if name in batch]
 
@@ -124,7 +133,9 @@ def cost(batch: pd.DataFrame, names: dict[str, str], *, cents: bool) -> Columns:
     """Read money by day, model and type of token."""
     day, minute = cells.moments(batch[names["day"]], names["day"])
     made: Columns = {"day": day, "minute": minute, "provider": "anthropic", "scope": _scope(batch)}
-    made |= taken(batch, model=names["model"], project=names["project"])
+    made |= taken(batch, project=names["project"])
+    if names["model"] in batch:
+        made["model"] = levels(model_of, batch[names["model"]])
     made |= {"mode": _mode(batch, names["mode"]), "meter": "money", "kind": "charge"}
     money = paid(batch, names["money"], "billed", names.get("currency", ""), cents=cents)
     return made | money | {"keep": money["money"] != ""}

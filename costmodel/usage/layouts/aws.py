@@ -49,6 +49,8 @@ WORDS = {
     "name": ("product/ProductName", "product_product_name"),
     "service": ("product/servicename", "product_servicename"),
     "model": ("product/model", "product_model"),
+    # version 2.0 keeps what the product is called in a map
+    "map": ("product", "product"),
     "account": ("lineItem/UsageAccountId", "line_item_usage_account_id"),
     "resource": ("lineItem/ResourceId", "line_item_resource_id"),
     "id": ("identity/LineItemId", "identity_line_item_id"),
@@ -78,10 +80,13 @@ GPUS = re.compile(r"^(p|g|trn|inf)\d")
 MARKET = {"SpotUsage": "spot", "BoxUsage": "on_demand"}
 EDITION = re.compile(r"(?P<model>[A-Za-z].*?) \(Amazon Bedrock Edition\)")
 OWN = re.compile(
-    r"^(?:[A-Z]{2,4}\d-)?(?P<model>[A-Za-z][\w.-]*?)[-_](?:cache-(?:read|write)-)?"
-    r"(?:input|output|text-input|text-output)[-_]tokens?",
+    r"^(?P<maker>[a-z\d]+\.)?(?P<model>[A-Za-z][\w.-]*?)(?:-mantle)?[-_]"
+    r"(?:cache-(?:read|write)-)?(?:text-)?(?:input|output)[-_]tokens?",
     re.IGNORECASE,
 )
+CLAUDE = re.compile(r"Claude(?P<number>\d(?:\.\d)?)(?P<size>[A-Z][a-z]+)")
+DESCRIBED = re.compile(r"\bper ([\d,.]+ ?[KM]?)\b[^|]*token|\b(million)\b[^|]*token", re.IGNORECASE)
+MODES = ("batch", "flex", "priority")
 
 
 def model_of(usage: str, said: str) -> str:
@@ -89,18 +94,25 @@ def model_of(usage: str, said: str) -> str:
 
     >>> model_of("USE1-MP:USE1_InputTokenCount-Units", "Claude Sonnet 4.5 (Amazon Bedrock Edition)")
     'us.claude-sonnet-4-5'
-    >>> model_of("USE1-NovaLite-input-tokens", "")
-    'nova-lite'
+    >>> [model_of(f"USE1-{x}-input-tokens", "") for x in ("NovaLite", "Claude4.6Sonnet")]
+    ['nova-lite', 'us.claude-sonnet-4-6']
+    >>> model_of("USW2-qwen.qwen3-coder-next-mantle-input-tokens-standard", "")
+    'qwen.qwen3-coder-next'
     """
+    profile = "" if "global" in usage.lower() else "us."
     found = EDITION.search(said)
     if found:
         name = found["model"].rsplit(" for ", 1)[-1].rsplit("- ", 1)[-1]
         # the global profile of a model may cost less than those of regions
-        profile = "" if "global" in usage.lower() else "us."
         return profile + re.sub(r"[ .]+", "-", name.strip().lower())
-    found = OWN.match(usage.rpartition(":")[2])
+    found = OWN.match(re.sub(r"^[A-Z]{2,4}\d?[-_]", "", usage.rpartition(":")[2]))
     if not found:
         return ""
+    claude = CLAUDE.fullmatch(found["model"])
+    if claude:
+        return f"{profile}claude-{claude['size']}-{claude['number'].replace('.', '-')}".lower()
+    if found["maker"]:
+        return profile * found["maker"].startswith("anthropic") + found["maker"] + found["model"]
     plain = re.sub(r"(?<=\d)\.0(?=\D|$)", "", found["model"])
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z\d])|(?<=\d)(?=[A-Z][a-z])", "-", plain)
     return re.sub(r"[ ._]+", "-", spaced.lower())
@@ -111,12 +123,7 @@ def rows(batch: pd.DataFrame, old: int) -> Rows:
     names = {word: pair[old] for word, pair in WORDS.items()}
     day, _ = cells.moments(batch[names["day"]], names["day"])
     has = {word: name for word, name in names.items() if name in batch}
-    text = {
-        word: np.asarray(cells.words(batch[has[word]]), object)
-        if word in has
-        else np.full(len(batch), "", object)
-        for word in ("type", "product", "usage", "said", "name", "service", "model", "unit")
-    }
+    text = _texts(batch, has)
     made: Columns = {"day": day}
     made |= taken(batch, project=names["project"], team=names["team"], user=names["account"])
     if "tags" in has:
@@ -133,10 +140,13 @@ def rows(batch: pd.DataFrame, old: int) -> Rows:
     kind = refunded(kind, amount)
     said = _joined("|", text["service"], text["name"], text["said"])
     ai = _has("bedrock", text["product"]) | _has("bedrock edition", said)
-    types = np.asarray(levels(type_of, text["usage"]), object)
-    types = np.where(ai & (kind == "usage"), types, "")
+    # what is reserved by the hour counts input, too, but no tokens
+    types = levels(lambda w: type_of(w) if "token" in w.lower() else "", text["usage"])
+    types = np.where(ai & (kind == "usage"), np.asarray(types, object), "")
     is_tokens = types != ""
-    block = levels(lambda w: str(block_of(w)), text["unit"])
+    block = levels(
+        lambda w: _block(*w.partition("|")[::2]), _joined("|", text["unit"], text["said"])
+    )
     factor = np.asarray(block.categories, float)[block.codes]
     made |= by_type(types, times(np.where(is_tokens, amount, 0.0), factor, names["amount"]), TYPES)
     both = levels(lambda w: model_of(*w.partition("|")[::2]), _joined("|", text["usage"], said))
@@ -147,8 +157,8 @@ def rows(batch: pd.DataFrame, old: int) -> Rows:
     hours = gpu & (kind == "usage")
     made["provider"] = np.where(ai, "bedrock", np.where(gpu, "aws", "aws (other services)"))
     made["model"] = np.where(ai, model, np.where(gpu, what, ""))
-    batched = np.where(_has("batch", text["usage"]), "batch", "standard")
-    made["mode"] = np.where(gpu, how, batched)
+    mode = levels(lambda w: next((m for m in MODES if m in w.lower()), "standard"), text["usage"])
+    made["mode"] = np.where(gpu, how, np.asarray(mode, object))
     made["region"] = np.where(gpu, where, "")
     other = np.where(text["usage"] == "", "money", text["usage"])
     made["meter"] = np.where(is_tokens, "tokens", np.where(hours, "instance_hour", other))
@@ -170,6 +180,21 @@ def rows(batch: pd.DataFrame, old: int) -> Rows:
     return found
 
 
+def _texts(batch: pd.DataFrame, has: dict[str, str]) -> dict[str, Any]:
+    """Return what a line says of itself, blank where a column is missing."""
+    text = {
+        word: np.asarray(cells.words(batch[has[word]]), object)
+        if word in has
+        else np.full(len(batch), "", object)
+        for word in ("type", "product", "usage", "said", "name", "service", "model", "unit")
+    }
+    if "map" in has:
+        for word, key in (("name", "product_name"), ("service", "servicename"), ("model", "model")):
+            inside = np.asarray(tag(batch[has["map"]], key), object)
+            text[word] = np.where(text[word] == "", inside, text[word])
+    return text
+
+
 def _amortised(
     batch: pd.DataFrame, made: Columns, kind: Any, billed: Columns, has: dict[str, str]
 ) -> Columns:
@@ -185,6 +210,16 @@ def _amortised(
     none = {name: np.zeros(len(batch), np.int64) for name in made if name.endswith("_tokens")}
     alone = {"meter": "money", "quantity": np.nan, "money": "effective"}
     return made | none | money | alone
+
+
+def _block(unit: str, said: str) -> str:
+    """Return the tokens of a unit, as text; the Marketplace says in words what it counts.
+
+    >>> _block("1K tokens", ""), _block("Units", "usage|us-east-1|Million Input Tokens Global")
+    ('1000.0', '1000000.0')
+    """
+    found = DESCRIBED.search(said) if unit in ("", "Units") else None
+    return str(block_of(found[1] or found[2] if found else unit))
 
 
 def _joined(between: str, *columns: Any) -> Any:

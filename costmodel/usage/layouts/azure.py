@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from costmodel.quantities.volumes import TOKENS_PER_MTOK
 from costmodel.usage import cells
 from costmodel.usage.layouts.base import (
     TYPES,
@@ -19,6 +20,7 @@ from costmodel.usage.layouts.base import (
     Layout,
     block_of,
     by_type,
+    column_of,
     levels,
     paid,
     refunded,
@@ -32,53 +34,13 @@ from costmodel.usage.layouts.base import (
 if TYPE_CHECKING:
     import pandas as pd
 
-# enterprise agreement, customer agreement (camel case in newer exports)
-NAMES: dict[str, dict[str, str]] = {
-    "azure cost (EA)": {
-        "day": "Date",
-        "money": "Cost",
-        "currency": "BillingCurrency",
-        "meter": "MeterName",
-        "category": "MeterCategory",
-        "sub": "MeterSubCategory",
-        "quantity": "Quantity",
-        "unit": "UnitOfMeasure",
-        "type": "ChargeType",
-        "project": "ResourceGroup",
-        "tags": "Tags",
-        "benefit": "PricingModel",
-        "resource": "ResourceId",
-    },
-    "azure cost (MCA)": {
-        "day": "date",
-        "money": "costInBillingCurrency",
-        "currency": "billingCurrency",
-        "meter": "meterName",
-        "category": "meterCategory",
-        "sub": "meterSubCategory",
-        "quantity": "quantity",
-        "unit": "unitOfMeasure",
-        "type": "chargeType",
-        "project": "resourceGroupName",
-        "tags": "tags",
-        "benefit": "pricingModel",
-        "resource": "ResourceId",
-    },
-    "azure cost (EA, billing currency)": {
-        "day": "Date",
-        "money": "CostInBillingCurrency",
-        "currency": "BillingCurrencyCode",
-        "meter": "MeterName",
-        "category": "MeterCategory",
-        "sub": "MeterSubCategory",
-        "quantity": "Quantity",
-        "unit": "UnitOfMeasure",
-        "type": "ChargeType",
-        "project": "ResourceGroup",
-        "tags": "Tags",
-        "benefit": "PricingModel",
-        "resource": "ResourceId",
-    },
+# column -> its spellings in exports of the two agreements and their versions, capitals apart
+NAMES: dict[str, tuple[str, ...]] = {
+    "currency": ("BillingCurrency", "BillingCurrencyCode"),
+    "usd": ("CostInUsd",),
+    "project": ("ResourceGroup", "ResourceGroupName"),
+    "tags": ("Tags",),
+    "resource": ("ResourceId",),
 }
 KIND = {
     "usage": "usage",
@@ -118,63 +80,98 @@ def model_of(meter: str) -> str:
     if not found:
         return ""
     name = re.sub(r"[ _]+", "-", found["model"].strip().lower())
-    name = re.sub(r"-ft$", "", name)
+    name = re.sub(r"-(r?ft|dpo)$", "", name)
     # the month and day of a version
     name = re.sub(r"-\d{4}$", "", name)
     return f"gpt-{name}" if re.fullmatch(r"\d(\.\d)?(-[a-z]+)*", name) else name
 
 
-def _region(meter: str) -> str:
+def region_of(meter: str) -> str:
+    """Return where a meter processes, blank for anywhere."""
     return next((word for said, word in WHERE if re.search(said, meter, re.IGNORECASE)), "")
 
 
-def rows(batch: pd.DataFrame, names: dict[str, str]) -> Columns:
+def mode_of(meter: str) -> str:
+    """Return the mode that a meter bills."""
+    return "batch" if "batch" in meter.lower() else "standard"
+
+
+def rows(batch: pd.DataFrame, cost: str) -> Columns:
     """Read charges; those of models with their tokens."""
-    day, minute = cells.moments(batch[names["day"]], names["day"], "month first")
-    made: Columns = {"day": day, "minute": minute, "provider": "azure"}
-    made |= taken(batch, project=names["project"])
-    if names["tags"] in batch:
-        made["tags"] = tagged(batch[names["tags"]])
-        made["team"] = tag(batch[names["tags"]], "team", "costcenter", "cost-center", "department")
-    meter = cells.words(batch[names["meter"]])
-    category = np.asarray(levels(str.lower, batch[names["category"]]), object)
-    ai = np.isin(category, AI)
-    kind = levels(lambda word: KIND.get(word.lower(), "charge"), batch[names["type"]])
-    quantity = cells.numbers(batch[names["quantity"]], names["quantity"])
+    has = {word: column_of(batch, *names) for word, names in NAMES.items()}
+    day, minute = cells.moments(batch["Date"], "Date", "month first")
+    made: Columns = {"day": day, "minute": minute}
+    made |= taken(batch, project=has["project"])
+    if has["tags"]:
+        made["tags"] = tagged(batch[has["tags"]])
+        made["team"] = tag(batch[has["tags"]], "team", "costcenter", "cost-center", "department")
+    meter = cells.words(batch["MeterName"])
+    category = np.asarray(cells.words(batch["MeterCategory"]), object)
+    ai = np.asarray(levels(lambda w: "x" if w.lower() in AI else "", category), object) == "x"
+    kind = levels(lambda word: KIND.get(word.lower(), "charge"), batch["ChargeType"])
+    quantity = cells.numbers(batch["Quantity"], "Quantity")
     kind = refunded(np.asarray(kind, object), quantity)
     words = np.asarray(levels(lambda w: type_of(w) if TOKENS_OF.search(w) else "", meter), object)
     words = np.where(ai & (kind == "usage"), words, "")
-    block = levels(lambda word: str(block_of(word)), batch[names["unit"]])
+    block = levels(lambda word: str(block_of(word)), batch["UnitOfMeasure"])
     factor = np.asarray(block.categories, float)[block.codes]
     is_tokens = words != ""
-    amounts = times(np.where(is_tokens, quantity, 0.0), factor, names["quantity"])
-    hosting = np.asarray(levels(lambda w: ("hosting" in w.lower() and "x") or "", meter), object)
-    other = np.where(ai & (hosting == "x"), "hosting_hour", np.asarray(meter, object))
-    other = np.where(ai, other, np.asarray(cells.words(batch[names["category"]]), object))
-    money = paid(batch, names["money"], "billed", names["currency"])
-    made |= by_type(words, amounts, TYPES) | money
+    amounts = times(np.where(is_tokens, quantity, 0.0), factor, "Quantity")
+    made |= by_type(words, amounts, TYPES) | _money(batch, cost, has)
     made["model"] = np.where(ai, np.asarray(levels(model_of, meter), object), "")
-    made["region"] = np.where(ai, np.asarray(levels(_region, meter), object), "")
-    batched = levels(lambda w: "batch" if "batch" in w.lower() else "standard", meter)
-    made["mode"] = np.where(is_tokens, np.asarray(batched, object), "standard")
+    made["region"] = np.where(ai, np.asarray(levels(region_of, meter), object), "")
+    made["mode"] = np.where(is_tokens, np.asarray(levels(mode_of, meter), object), "standard")
+    other = np.where(ai, np.asarray(levels(_tuned, meter), object), category)
     made["meter"] = np.where(is_tokens, "tokens", np.where(other == "", "money", other))
+    train = made["meter"] == "train_mtok"
+    quantity = np.where(train, quantity * factor / TOKENS_PER_MTOK, quantity)
     made["quantity"] = np.where(is_tokens, np.nan, quantity)
     # what is no model is money that the ledger keeps, and no use that it could price
     made["kind"] = np.where((kind == "usage") & ~ai, "charge", kind)
-    resource = [batch[names["resource"]]] if names["resource"] in batch else []
-    made["scope"] = [meter, *resource, batch[names["unit"]]]
+    made["scope"] = [meter, batch["UnitOfMeasure"]]
+    if has["resource"]:
+        made["scope"].append(batch[has["resource"]])
     made["provider"] = np.where(ai, "azure", "azure (other services)")
     return made
 
 
+def _tuned(meter: str) -> str:
+    """Return what a meter of tuning counts, else its own name.
+
+    >>> [_tuned(x) for x in ("gpt-4.1 FT Training regional Tokens", "o4-mini RFT Training Unit",
+    ...     "gpt-4.1-ft hosting global Unit", "Code-Interpreter glbl 1 session")]
+    ['train_mtok', 'train_hour', 'hosting_hour', 'Code-Interpreter glbl 1 session']
+    """
+    word = meter.lower()
+    if "hosting" in word:
+        return "hosting_hour"
+    if "training" in word:
+        return "train_mtok" if "token" in word else "train_hour"
+    return meter
+
+
+def _money(batch: pd.DataFrame, cost: str, has: dict[str, str]) -> Columns:
+    """Return the money of the bill, in dollars where the bill itself states them."""
+    money = paid(batch, cost, "billed", has["currency"])
+    if has["usd"]:
+        usd = paid(batch, has["usd"], "billed")
+        known = (money["currency"] != "USD") & (usd["money"] != "") & (money["money"] != "")
+        for name in ("amount", "currency"):
+            money[name] = np.where(known, usd[name], money[name])
+    return money
+
+
+COSTS = {"azure cost (EA)": "Cost", "azure cost (MCA or EA)": "CostInBillingCurrency"}
 LAYOUTS = tuple(
     Layout(
         name,
-        frozenset({columns[word] for word in ("day", "money", "meter", "quantity", "type")}),
-        partial(rows, names=columns),
-        frozenset(columns.values()),
+        frozenset(
+            ("Date", cost, "MeterName", "MeterCategory", "Quantity", "UnitOfMeasure", "ChargeType")
+        ),
+        partial(rows, cost=cost),
+        frozenset(name for names in NAMES.values() for name in names),
         # both exports have the same columns; Azure names the file of amortised cost so
         amortised="amorti[sz]ed",
     )
-    for name, columns in NAMES.items()
+    for name, cost in COSTS.items()
 )

@@ -21,20 +21,14 @@ Columns = dict[str, Any]
 # places in a batch (None = all), and columns of the ledger as long as the batch
 Rows = list[tuple[Any, Columns]]
 
-# text of people and models, whatever the layout: never read
+# text of people and models, whatever the layout: never read; without capitals and underscores
 PRIVATE = frozenset(
     (
         *("input", "output", "prompt", "completion", "messages", "response", "request", "metadata"),
-        *(
-            "proxy_server_request",
-            "request_body",
-            "response_body",
-            "body",
-            "prompts",
-            "model_parameters",
-        ),
-        *("tool_calls", "tool_definitions", "properties", "end_user", "requester_ip_address"),
-        *("AccountOwnerId", "AdditionalInfo", "organization_name", "comment", "name"),
+        *("proxyserverrequest", "requestbody", "responsebody", "body", "prompts"),
+        *("modelparameters", "toolcalls", "tooldefinitions", "properties", "requestproperties"),
+        *("enduser", "requesteripaddress", "accountownerid", "additionalinfo"),
+        *("organizationname", "comment", "name"),
     )
 )
 # as exports name a provider -> as the price tables do
@@ -74,6 +68,8 @@ MODES = {
     "default": "standard",
     "auto": "standard",
     "standard": "standard",
+    # as the console of Anthropic calls what is no batch
+    "message": "standard",
     "batch": "batch",
     "flex": "flex",
     "priority": "priority",
@@ -126,6 +122,11 @@ def levels(function: Callable[[str], str], values: Any) -> Any:
 def taken(batch: pd.DataFrame, **columns: str) -> Columns:
     """Return columns of text under names of the ledger, those that a batch has."""
     return {name: cells.words(batch[of]) for name, of in columns.items() if of in batch}
+
+
+def column_of(batch: pd.DataFrame, *names: str) -> str:
+    """Return the first of some columns that a batch has, blank without one."""
+    return next((name for name in names if name in batch), "")
 
 
 def provider_of(word: str) -> str:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from costmodel.quantities.volumes import TOKENS_PER_MTOK
 from costmodel.usage import cells
+from costmodel.usage.layouts import aws, azure
 from costmodel.usage.layouts.base import (
     TYPES,
     Columns,
@@ -46,13 +48,15 @@ KIND = {
 # the block of a price of tokens, not of a virtual currency: "1000 Tokens", "Tokens", "tokens"
 UNIT = re.compile(r"^\s*(?P<block>[\d,.]+\s*[KM]?)?\s*tokens?\s*$", re.IGNORECASE)
 # columns that vendors add, by what they hold
-MODEL = ("x_Model", "x_AIModel", "x_SkuMeterName")
+MODEL = ("x_Model", "x_AIModel")
 KIND_OF_TOKEN = ("x_TokenType", "SkuMeter", "x_SkuMeterName", "SkuId", "ChargeDescription")
 ADDED = {
     "input_tokens": "x_InputTokens",
     "cached_input_tokens": "x_CachedTokens",
     "output_tokens": "x_OutputTokens",
 }
+METER = "x_SkuMeterName"  # of Azure, whose tokens are "Units"
+BLOCK = "x_PricingBlockSize"
 SCOPE = (
     *("BillingAccountId", "SubAccountId", "ResourceId", "SkuId", "SkuPriceId", "SkuMeter"),
     *("ChargeDescription", "InvoiceId", "PricingCategory", "ChargePeriodEnd"),
@@ -88,13 +92,21 @@ def _tokens(batch: pd.DataFrame, use: Any) -> tuple[Columns, Any]:
         if quantity not in batch:
             continue
         given = cells.numbers(batch[quantity], quantity)
+        block = np.ones(count)
         if unit:
             words = cells.words(batch[unit]) if unit in batch else cells.words(np.full(count, ""))
             found = [UNIT.match(str(w)) for w in words.categories]
             blocks = [block_of(f["block"] or "") if f else np.nan for f in found]
             block = np.array(blocks, float)[words.codes]
-        else:
-            block = np.ones(count)
+            if METER in batch:
+                size = np.ones(count)
+                if unit == "PricingUnit":
+                    lacking = np.full(count, np.nan)
+                    size = cells.numbers(batch[BLOCK], BLOCK) if BLOCK in batch else lacking
+                units = levels(lambda w: "x" if w.lower() == "units" else "", words)
+                said = levels(lambda w: "x" if azure.TOKENS_OF.search(w) else "", batch[METER])
+                both = (np.asarray(units, object) == "x") & (np.asarray(said, object) == "x")
+                block = np.where(both & _generative(batch), size, block)
         mine = ~np.isnan(given) & ~np.isnan(block) & use
         amount, factor = np.where(mine, given, amount), np.where(mine, block, factor)
     kinds = np.full(count, "", object)
@@ -142,18 +154,23 @@ def rows(batch: pd.DataFrame) -> Rows:
     made |= taken(batch, project="SubAccountName")
     if "project" not in made:
         made |= taken(batch, project="SubAccountId")
-    subject = np.asarray(levels(str.lower, _first(batch, ("ServiceSubcategory",))), object)
-    ai = is_tokens | (model != "") | (subject == "generative ai")
+    ai = is_tokens | (model != "") | _generative(batch)
     made["provider"] = _served(batch, ai)
-    made["model"] = np.where(ai, model, "")
+    made |= _metered(batch, made["provider"], model, ai)
     if "x_Mode" in batch:
         made["mode"] = levels(lambda w: w or "standard", batch["x_Mode"])
+    if "x_CostBasis" in batch and "RegionId" in batch:
+        # of our own making: the region of the price tables
+        made |= taken(batch, region="RegionId")
     requests = np.asarray(levels(lambda w: "x" if w.lower() == "requests" else "", unit), object)
     made["requests"] = np.where((requests == "x") & ai, quantity, np.nan)
-    train = _has_training(batch) & ai & (np.char.lower(unit.astype(str)) == "tokens")
-    other = np.where(train, "train_mtok", np.where(unit == "", "money", unit))
-    made["meter"] = np.where(is_tokens, "tokens", other)
-    made["quantity"] = np.where(is_tokens, np.nan, np.where(train, quantity / 1e6, quantity))
+    of = np.char.lower(unit.astype(str))
+    train = _says(batch, "train") & ai & (of == "tokens")
+    hosting = _says(batch, "hosting") & ai & np.isin(of, ("hour", "hours", "units/hour"))
+    other = np.where(hosting, "hosting_hour", np.where(unit == "", "money", unit))
+    made["meter"] = np.where(is_tokens, "tokens", np.where(train, "train_mtok", other))
+    quantity = np.where(train, quantity / TOKENS_PER_MTOK, quantity)
+    made["quantity"] = np.where(is_tokens, np.nan, quantity)
     made["kind"] = np.where((kind == "usage") & ~ai, "charge", kind)
     made["scope"] = [batch[name] for name in SCOPE if name in batch]
     found: Rows = [(None, made | _billed(batch))]
@@ -186,9 +203,33 @@ def _served(batch: pd.DataFrame, ai: Any) -> Any:
     return np.where(ai | (service == ""), provider, _other(provider, service))
 
 
-def _has_training(batch: pd.DataFrame) -> Any:
-    said = levels(lambda w: "x" if "train" in w.lower() else "", _first(batch, KIND_OF_TOKEN))
-    return np.asarray(said, object) == "x"
+def _metered(batch: pd.DataFrame, provider: Any, model: Any, ai: Any) -> Columns:
+    """Return model, region and mode; where no column names a model, as the cloud's meter does."""
+    made: Columns = {}
+    if METER in batch:
+        mine = ai & (provider == "azure")
+        meter = np.where(mine, np.asarray(cells.words(batch[METER]), object), "")
+        said = np.asarray(levels(azure.model_of, meter), object)
+        model = np.where(mine & (model == ""), said, model)
+        made = {"region": levels(azure.region_of, meter), "mode": levels(azure.mode_of, meter)}
+    if "SkuMeter" in batch:
+        mine = ai & (provider == "bedrock") & (model == "")
+        usage = np.where(mine, np.asarray(cells.words(batch["SkuMeter"]), object), "")
+        said = np.asarray(levels(lambda w: aws.model_of(w, ""), usage), object)
+        model = np.where(mine, said, model)
+    return made | {"model": np.where(ai, model, "")}
+
+
+def _generative(batch: pd.DataFrame) -> Any:
+    if "ServiceSubcategory" not in batch:
+        return np.zeros(len(batch), bool)
+    subject = np.asarray(levels(str.lower, batch["ServiceSubcategory"]), object)
+    return subject == "generative ai"
+
+
+def _says(batch: pd.DataFrame, word: str) -> Any:
+    text = _first(batch, (*KIND_OF_TOKEN, METER))
+    return np.asarray(levels(lambda w: "x" if word in w.lower() else "", text), object) == "x"
 
 
 def _other(provider: Any, service: Any) -> Any:
@@ -214,7 +255,7 @@ LAYOUTS = (
                     "x_ConsumedTokens",
                     *PROVIDER,
                 ),
-                *(*MODEL, *KIND_OF_TOKEN, *ADDED.values(), *SCOPE),
+                *(*MODEL, *KIND_OF_TOKEN, METER, BLOCK, *ADDED.values(), *SCOPE, "RegionId"),
             )
         ),
     ),

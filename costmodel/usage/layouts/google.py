@@ -190,22 +190,23 @@ def _credits(batch: pd.DataFrame, names: dict[str, str], made: Columns, money: C
     return [(at, made | none | money | credit | alone)]
 
 
+NEEDED = ("day", "sku", "money", "quantity", "service")
 LAYOUTS = (
     Layout(
         "google billing export",
-        frozenset({WORDS[word] for word in ("day", "sku", "money", "quantity", "service")}),
+        frozenset(WORDS[word] for word in NEEDED),
         partial(rows, names=WORDS),
         frozenset(WORDS.values()),
     ),
     Layout(
         "google billing export (flat)",
-        frozenset({"usage_start_time", "sku_description", "cost", "usage_amount"}),
+        frozenset(WORDS[word].replace(".", "_") for word in NEEDED),
         partial(rows, names={word: name.replace(".", "_") for word, name in WORDS.items()}),
         frozenset(name.replace(".", "_") for name in WORDS.values()),
     ),
     Layout(
         "google cost report",
-        frozenset({"Service description", "SKU description", "Usage amount", REPORT["money"]}),
+        frozenset(REPORT[word] for word in NEEDED),
         partial(rows, names=REPORT),
         frozenset(REPORT.values()),
     ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from costmodel.usage import cells
 from costmodel.usage.layouts.base import (
     Columns,
     Layout,
+    column_of,
     levels,
     paid,
     provider_of,
@@ -25,12 +27,13 @@ from costmodel.usage.layouts.base import (
     taken,
     tokens,
 )
+from costmodel.usage.ledger import TOKENS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# column of the ledger -> column of the export
-NAMES: dict[str, dict[str, str]] = {
+# column of the ledger -> column of the export, or several of which it has one
+NAMES: dict[str, dict[str, str | tuple[str, ...]]] = {
     "openrouter activity": {
         "day": "date",
         "model": "model_permaslug",
@@ -64,6 +67,7 @@ NAMES: dict[str, dict[str, str]] = {
         "input_tokens": "prompt_tokens",
         "output_tokens": "completion_tokens",
         "id": "request_id",
+        "cached": "cache_hit",
     },
     "litellm daily": {
         "day": "date",
@@ -81,7 +85,8 @@ NAMES: dict[str, dict[str, str]] = {
     },
     "helicone": {
         "day": "request_created_at",
-        "model": "request_model",
+        # the API, the tool that writes tables
+        "model": ("request_model", "model"),
         "provider": "provider",
         "money": "cost",
         "user": "request_user_id",
@@ -90,7 +95,7 @@ NAMES: dict[str, dict[str, str]] = {
         "cache_write_tokens": "prompt_cache_write_tokens",
         "output_tokens": "completion_tokens",
         "total": "total_tokens",
-        "id": "request_id",
+        "id": ("request_id", "response_id"),
     },
     "langfuse": {
         "day": "start_time",
@@ -102,8 +107,9 @@ NAMES: dict[str, dict[str, str]] = {
     },
     "langfuse (api)": {
         "day": "startTime",
-        "model": "model",
-        "money": "calculatedTotalCost",
+        "model": ("model", "providedModelName"),
+        "money": ("calculatedTotalCost", "totalCost"),
+        "project": "projectId",
         "id": "id",
         "details": "usageDetails",
     },
@@ -111,24 +117,23 @@ NAMES: dict[str, dict[str, str]] = {
 NEEDS = {
     "openrouter activity": ("date", "model_permaslug", "usage", "prompt_tokens"),
     "openrouter generations": ("created_at", "cost_total", "tokens_prompt", "model_permaslug"),
-    "litellm spend logs": ("request_id", "spend", "startTime", "prompt_tokens"),
-    "litellm daily": ("date", "spend", "api_requests", "prompt_tokens"),
+    "litellm spend logs": ("request_id", "spend", "startTime", "prompt_tokens", "model"),
+    "litellm daily": ("date", "spend", "api_requests", "prompt_tokens", "model"),
     "helicone": ("request_created_at", "prompt_tokens", "completion_tokens"),
     "langfuse": ("start_time", "provided_model_name", "usage_details"),
-    "langfuse (api)": ("startTime", "usageDetails", "model"),
+    "langfuse (api)": ("startTime", "usageDetails"),
 }
 PARTS = ("cached_input_tokens", "cache_write_tokens")
 CACHE_READ = re.compile(r'"(?:cache_read_input_tokens|cached_tokens)"\s*:\s*(\d+)')
 CACHE_WRITE = re.compile(r'"cache_creation_input_tokens"\s*:\s*(\d+)')
+TURNED = re.compile(r"claude-(?P<number>[4-9](?:\.\d)?)-(?P<size>[a-z]+)(?:-\d{8})?")
 MAKERS = {"claude": "anthropic", "gpt": "openai", "o1": "openai", "o3": "openai", "o4": "openai"}
 MAKERS |= {"gemini": "google", "mistral": "mistral", "grok": "xai", "deepseek": "deepseek"}
 MAKERS |= {"command": "cohere", "text-embedding": "openai", "chatgpt": "openai"}
 
 
-def _provider(batch: pd.DataFrame, names: dict[str, str]) -> Any:
+def _provider(batch: pd.DataFrame, has: dict[str, str]) -> Any:
     """Return who served a request: named by the export, or told from the name of the model."""
-    if names.get("provider", "") in batch:
-        return levels(provider_of, batch[names["provider"]])
 
     def maker(model: str) -> str:
         first, slash, _ = model.partition("/")
@@ -136,54 +141,81 @@ def _provider(batch: pd.DataFrame, names: dict[str, str]) -> Any:
             return provider_of(first)
         return next((who for name, who in MAKERS.items() if model.lower().startswith(name)), "")
 
-    return levels(maker, batch[names["model"]])
+    if not has["model"]:
+        return ""
+    told = levels(maker, batch[has["model"]])
+    if not has.get("provider"):
+        return told
+    named = np.asarray(levels(provider_of, batch[has["provider"]]), object)
+    return np.where(named == "", np.asarray(told, object), named)
 
 
-def _model(name: str) -> str:
-    """Return a model without the maker and the variant of a router."""
+def model_of(name: str) -> str:
+    """Return a model without the maker and the variant of a router.
+
+    >>> [model_of(x) for x in ("openai/gpt-4.1", "deepseek/deepseek-r1:free", "ft:gpt-4.1:o::7p")]
+    ['gpt-4.1', 'deepseek-r1', 'ft:gpt-4.1:o::7p']
+    >>> model_of("anthropic/claude-4.5-haiku-20251001")
+    'claude-haiku-4-5'
+    """
     word = name.partition("/")[2] or name
-    return word.partition(":")[0] if not word.startswith("ft:") else word
+    word = word.partition(":")[0] if not word.startswith("ft:") else word
+    # OpenRouter turns the names of Anthropic around
+    found = TURNED.fullmatch(word)
+    return f"claude-{found['size']}-{found['number'].replace('.', '-')}" if found else word
 
 
-def rows(batch: pd.DataFrame, names: dict[str, str], money: str) -> Columns:
+def rows(batch: pd.DataFrame, names: dict[str, str | tuple[str, ...]], money: str) -> Columns:
     """Read requests, or sums of them by day."""
-    day, minute = cells.moments(batch[names["day"]], names["day"])
-    made: Columns = {"day": day, "minute": minute, "provider": _provider(batch, names)}
-    made["model"] = levels(_model, batch[names["model"]])
-    made |= taken(
-        batch, **{word: names[word] for word in ("project", "team", "user") if word in names}
-    )
-    if names.get("tags", "") in batch:
-        made["tags"] = tagged(batch[names["tags"]])
+    has = {
+        word: column_of(batch, *((of,) if isinstance(of, str) else of))
+        for word, of in names.items()
+    }
+    day, minute = cells.moments(batch[has["day"]], has["day"])
+    made: Columns = {"day": day, "minute": minute, "provider": _provider(batch, has)}
+    made |= taken(batch, **{word: has.get(word, "") for word in ("project", "team", "user")})
+    if has["model"]:
+        made["model"] = levels(model_of, batch[has["model"]])
+    if has.get("tags"):
+        made["tags"] = tagged(batch[has["tags"]])
     if "requests" in names:
-        made["requests"] = requests_of(batch, names["requests"])
+        made["requests"] = requests_of(batch, has["requests"])
     else:
         made["requests"] = np.ones(len(batch))
-    made["scope"] = [batch[names[w]] for w in ("id", "scope") if names.get(w, "") in batch]
-    if names["money"] in batch:
-        made |= paid(batch, names["money"], money)
-    return made | _tokens(batch, names)
+    made["scope"] = [batch[has[w]] for w in ("id", "scope") if has.get(w)]
+    made |= _tokens(batch, has)
+    made |= paid(batch, has["money"], money) if has["money"] else {"money": ""}
+    # steps of a trace that ask no model
+    made["keep"] = np.asarray(made.get("model", ""), object) != ""
+    for name in TOKENS:
+        made["keep"] |= made.get(name, 0) > 0
+    made["keep"] |= made.get("amount", np.zeros(len(batch))) != 0
+    return made
 
 
-def _tokens(batch: pd.DataFrame, names: dict[str, str]) -> Columns:
-    if "details" in names:
-        return _details(batch[names["details"]])
-    used = {name: tokens(batch, names.get(name, "")) for name in ("input_tokens", *PARTS)}
+def _tokens(batch: pd.DataFrame, has: dict[str, str]) -> Columns:
+    if "details" in has:
+        return _details(batch[has["details"]])
+    used = {name: tokens(batch, has.get(name, "")) for name in ("input_tokens", *PARTS)}
     if "metadata" in batch:
         # nothing is kept of it but these two numbers
-        text = [str(cell) for cell in batch["metadata"]]
+        text = [cells.written_out(cell) for cell in batch["metadata"]]
         for name, pattern in zip(PARTS, (CACHE_READ, CACHE_WRITE), strict=True):
             found = [max(map(int, pattern.findall(cell)), default=0) for cell in text]
             used[name] = np.maximum(used[name], np.array(found, np.int64))
     parts = used["cached_input_tokens"] + used["cache_write_tokens"]
-    output = tokens(batch, names["output_tokens"])
+    used["output_tokens"] = tokens(batch, has["output_tokens"])
     outside = parts > used["input_tokens"]
-    if names.get("total", "") in batch:
+    if has.get("total"):
         # where the total says that cached tokens stand beside the prompt
-        total = tokens(batch, names["total"])
-        outside |= (parts > 0) & (total == used["input_tokens"] + parts + output)
+        total = tokens(batch, has["total"])
+        outside |= (parts > 0) & (total == used["input_tokens"] + parts + used["output_tokens"])
     used["input_tokens"] = used["input_tokens"] + np.where(outside, parts, 0)
-    return used | {"output_tokens": output}
+    if has.get("cached"):
+        # answered by the gateway itself, without the model
+        own = np.asarray(levels(str.lower, batch[has["cached"]]), object)
+        used = {name: np.where(own == "true", 0, values) for name, values in used.items()}
+    return used
 
 
 def _details(values: Any) -> Columns:
@@ -219,12 +251,13 @@ def _details(values: Any) -> Columns:
 
 def _layout(name: str) -> Layout:
     columns = NAMES[name]
+    known = chain.from_iterable((x,) if isinstance(x, str) else x for x in columns.values())
     billed = name.startswith("openrouter")
     return Layout(
         name,
         frozenset(NEEDS[name]),
         partial(rows, names=columns, money="billed" if billed else "computed"),
-        frozenset(columns.values()) | ({"metadata"} if name == "litellm spend logs" else set()),
+        frozenset(known) | ({"metadata"} if name == "litellm spend logs" else set()),
         sums=name in ("openrouter activity", "litellm daily"),
     )
 

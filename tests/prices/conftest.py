@@ -312,6 +312,15 @@ AWS = {
         "N2": _product(
             "Nova Pro", "USE1-NovaPro-output-tokens-batch", inferenceType="Output tokens batch"
         ),
+        # the price in a region and the global one, under usage types of another kind
+        "N4": _product("Nova 2.0 Lite", "USE1-Nova2.0Lite-input-tokens-cross-region-global"),
+        "N5": _product("Nova 2.0 Lite", "USE1-Nova2.0Lite-input-tokens"),
+        "N6": _product(
+            "Nova 2.0 Lite", "USE1-Nova2.0Lite-input-video-token-count-cross-region-global"
+        ),
+        "C1": _product(
+            "Claude 3 Haiku (Amazon Bedrock Edition)", "USE1-MP:USE1_MillionBatchInputTokens-Units"
+        ),
         "N3": _product("Nova Canvas", "USE1-NovaCanvas-image", inferenceType="T2I image"),
     },
     "terms": {
@@ -321,6 +330,10 @@ AWS = {
             "A3": _term("A3", "Units", "0.2000000000"),
             "N1": _term("N1", "1K tokens", "0.0008000000"),
             "N2": _term("N2", "1K tokens", "0.0016000000"),
+            "N4": _term("N4", "1K tokens", "0.0003000000"),
+            "N5": _term("N5", "1K tokens", "0.0003300000"),
+            "N6": _term("N6", "1K tokens", "0.0009000000"),
+            "C1": _term("C1", "Units", "0.1250000000"),
             "N3": _term("N3", "image", "0.04"),
         }
     },

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from costmodel.errors import DataError
@@ -35,7 +36,7 @@ def read(files: Sequence[File], on: str) -> pd.DataFrame:
     """Return the prices of tokens in the common layout.
 
     The price list names models as people do ("Claude Sonnet 4.5"), which is matched without
-    separators. In-region and US prices have region `us`, global ones none.
+    separators. Of models that are sold globally, too, in-region and US prices have region `us`.
 
     Args:
         files: The offers AmazonBedrock and AmazonBedrockFoundationModels, one or both.
@@ -46,6 +47,8 @@ def read(files: Sequence[File], on: str) -> pd.DataFrame:
     if long.empty:
         message = f"{files[0].name}: holds no price of tokens in {REGION}"
         raise DataError(message)
+    choice = long.groupby("model")["everywhere"].transform("any")
+    long["region"] = np.where(choice & ~long["everywhere"], "us", "")
     keys = ["model", "mode", "region", "over_input_tokens"]
     long = long.sort_values("effective_from", kind="stable")
     wide = long.pivot_table(index=keys, columns="column", values="usd", aggfunc="last")
@@ -71,8 +74,6 @@ def _rows(offer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         if not model or not column:
             continue
         mode = next((MODES[word] for word in MODES if word in said), "standard")
-        # models of AWS itself have one price for a region, those of others one above the global
-        in_region = usage.endswith("-Units") and "global" not in said
         for term in terms.get(sku, {}).values():
             for dimension in term.get("priceDimensions", {}).values():
                 factor = UNITS.get(dimension.get("unit", ""))
@@ -82,7 +83,7 @@ def _rows(offer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 yield {
                     "model": model,
                     "mode": mode,
-                    "region": "us" if in_region else "",
+                    "everywhere": "global" in said,
                     "over_input_tokens": 200_000 if "_lctx" in said else 0,
                     "column": column,
                     "usd": usd * factor,

@@ -15,6 +15,7 @@ from costmodel.prices.sources.frame import common
 
 COLUMNS = {"instance_name", "location", "price", "gpu_count", "gpu_name", "spot"}
 PAGE = "https://github.com/dstackai/gpuhunt"
+PROVIDERS = {"lambdalabs": "lambda", "datacrunch": "verda", "vastai": "vast"}
 
 
 def is_mine(file: File) -> bool:
@@ -46,7 +47,7 @@ def _provider(file: File) -> pd.DataFrame:
     rows = pd.DataFrame(
         {
             "table": "gpu_rental",
-            "provider": data.get("provider", stem),
+            "provider": data.get("provider", pd.Series(stem, index=data.index)).replace(PROVIDERS),
             "instance": data["instance_name"],
             "gpu": data["gpu_name"],
             "names": data["gpu_name"] + np.where(memory != "", "-" + memory + "GB", ""),

@@ -210,6 +210,10 @@ def test_the_price_list_of_aws_tells_global_from_in_region(table: Table) -> None
     assert (general["input_per_mtok"], general["cached_input_per_mtok"]) == (4, 0.2)
     assert row(of, "Nova Pro", mode="standard")["input_per_mtok"] == 0.8
     assert row(of, "Nova Pro", mode="batch")["output_per_mtok"] == 1.6
+    assert row(of, "Nova 2.0 Lite", region="")["input_per_mtok"] == 0.3
+    assert row(of, "Nova 2.0 Lite", region="us")["input_per_mtok"] == 0.33
+    # sold in regions only: that is the price without a region
+    assert row(of, "Claude 3 Haiku", mode="batch", region="")["input_per_mtok"] == 0.125
     assert "Nova Canvas" not in set(of["model"])
 
 
@@ -234,7 +238,7 @@ def test_gpus_by_the_hour_of_an_instance(table: Table) -> None:
 def test_gpuhunt_tells_spot_from_on_demand(table: Table) -> None:
     of = table("gpuhunt").set_index("market")
     assert of["price_per_hour"].to_dict() == {"on_demand": 2.49, "spot": 1.1}
-    assert set(of["provider"]) == {"lambdalabs"}
+    assert set(of["provider"]) == {"lambda"}
 
 
 @pytest.mark.parametrize("name", NAMES)

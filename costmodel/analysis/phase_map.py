@@ -74,8 +74,8 @@ def phase_map(
         across: One input, in full or short.
         down: The other.
         options: Names of options; none = all that can be had.
-        columns: Values of the first.
-        rows: Values of the second.
+        columns: Values of the first, at most; whole numbers may be fewer.
+        rows: Values of the second, at most.
 
     Raises:
         ScenarioError: If an input or an option is unknown, or both inputs are the same.
@@ -86,13 +86,13 @@ def phase_map(
         message = f"a map needs two inputs, got {items[0].name} twice"
         raise ScenarioError(message)
     costs = Costs.of(scenario, book, options, shorter=any(item.whole for item in items))
-    xs = points_of(items[0], *range_of(items[0], None, None), columns)
-    ys = points_of(items[1], *range_of(items[1], None, None), rows)
+    xs, ys = (
+        _spread(points_of(item, *range_of(item, None, None), count), count)
+        for item, count in zip(items, (columns, rows), strict=True)
+    )
     grid_y, grid_x = np.meshgrid(ys, xs, indexing="ij")
     values = {items[0].name: grid_x.ravel(), items[1].name: grid_y.ravel()}
-    table = costs.at_once(values)
-    if table is None:
-        table = costs.at(values)
+    table = costs.over(values)
     shape = (ys.size, xs.size)
     return PhaseMap(
         items[0].name,
@@ -105,3 +105,9 @@ def phase_map(
         table.min(axis=0).reshape(shape),
         np.sort(np.vstack([table, np.full((1, table.shape[1]), np.inf)]), axis=0)[1].reshape(shape),
     )
+
+
+def _spread(points: Array, count: int) -> Array:
+    """Return so many of the points, from end to end."""
+    chosen = np.unique(np.linspace(0, points.size - 1, count).round().astype(int))
+    return np.asarray(points[chosen])

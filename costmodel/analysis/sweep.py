@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +84,42 @@ class Costs:
         rated = any(result.success_rate is not None for result in possible)
         unit = "usd_per_success" if rated else "total_usd"
         return cls(scenario, priced, tuple(r.name for r in possible), unit, excluded)
+
+    def over(self, values: Mapping[str, Array]) -> Array:
+        """Return the cost of each option for each set of values, as many at once as may be.
+
+        Where one input takes one value at a time (months), the others move at once for each of
+        its values.
+
+        Args:
+            values: Input -> its values, shape (S,).
+
+        Returns:
+            Costs as of `at`. [US$], shape (options, S)
+        """
+        single = [
+            name for name in values if not find_input(self.scenario, name, self.book).broadcasts
+        ]
+        if not single or len(single) == len(values):
+            table = self.at_once(values)
+            return self.at(values) if table is None else table
+        points = np.stack([values[name] for name in single], axis=1)
+        table = np.empty((len(self.options), len(points)))
+        for point in np.unique(points, axis=0):
+            here = (points == point).all(axis=1)
+            fixed = {name: float(value) for name, value in zip(single, point, strict=True)}
+            scenario = replace_inputs(self.scenario, fixed)
+            costs = replace(
+                self,
+                scenario=scenario,
+                book=book_for(scenario, self.book),
+                one_by_one=set(),
+                seen={},
+            )
+            moving = {name: value[here] for name, value in values.items() if name not in single}
+            table[:, here] = costs.over(moving)
+            self.one_by_one.update(costs.one_by_one)
+        return table
 
     def at(self, values: Mapping[str, Array], names: Sequence[str] | None = None) -> Array:
         """Return the cost of each option for each set of values.

@@ -489,6 +489,8 @@ def bill(quantities: Iterable[Quantity], book: PriceBook, months: Months) -> Bil
         for match in book.match(
             key, meter, months, share_over=share_over, bought_on=quantity.bought_on
         ):
+            if not match.share.any():
+                continue  # a tier or a season that nothing falls under
             cited, listed = book.cited(match.row, meter)
             unit_usd = book.unit_usd(match.row, meter)
             facts = book.rows[match.row].facts

@@ -106,6 +106,7 @@ def test_1_answers_are_split_by_the_share_of_requests_not_of_tokens(
 
 def test_1_at_the_mean_alone_nothing_is_above_the_tier(example_book: cm.PriceBook) -> None:
     found = tiered_bill(example_book, question=80_000)
+    assert [line.unit_usd for line in found.lines if line.meter == "input_mtok"] == [0.5]
     # 800 Mtok x $0.50 = $400; 5 Mtok x $2 = $10
     assert costs(found, meter="input_mtok").sum() == pytest.approx(400)
     assert costs(found, meter="output_mtok").sum() == pytest.approx(10)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.analysis.measured import texts, training_cases
+from costmodel.analysis.measured import MEASURED, needed, texts, training_cases
 from costmodel.analysis.validate import NEAR, TWICE
-from costmodel.errors import DataError, nearest
+from costmodel.errors import DataError
 from costmodel.months import Array
 from costmodel.prices.specs import Specs
 from costmodel.quantities import training_memory, training_speed
@@ -235,9 +235,6 @@ def band_coverage(found: Fit) -> dict[str, float]:
     return result
 
 
-MEASURED = {"training": "tok_s_total", "memory": "peak_mem_gb"}
-
-
 def training_problem(model: str, cases: pd.DataFrame, specs: Specs, source: str) -> Problem:
     """Return the problem of fitting speed or memory of training to measured rows.
 
@@ -250,10 +247,7 @@ def training_problem(model: str, cases: pd.DataFrame, specs: Specs, source: str)
     Raises:
         DataError: If a column is missing.
     """
-    for name in (MEASURED[model], "source_id"):
-        if name not in cases:
-            message = f"{source}: needs a column {name}{nearest(name, cases.columns)}"
-            raise DataError(message)
+    needed(cases, (MEASURED[model], "source_id"), source)
     found = training_cases(cases, specs, MEASURED[model], source)
     measured = found.measured[found.rows]
     known = np.isfinite(measured) & (measured > 0)

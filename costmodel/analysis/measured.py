@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,8 @@ WORDS: Mapping[str, Sequence[str]] = TRAINING_WORDS | {"memory_basis": MEMORY_BA
 # a word outside the vocabulary in one of these makes a row another case; elsewhere it is a blank
 DECISIVE = ("method",)
 UNKNOWN_GPU = "A100-SXM-80GB"  # stands in where the GPU does not matter much
-LINE = "line"
+LINE = "line"  # name of an index that holds lines of a file
+MEASURED = {"training": "tok_s_total", "memory": "peak_mem_gb"}  # what is predicted of a run
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,23 @@ def lines_of(cases: pd.DataFrame) -> list[int]:
     if cases.index.name == LINE:
         return [int(line) for line in cases.index]
     return list(range(2, len(cases) + 2))
+
+
+def needed(cases: pd.DataFrame, names: Sequence[str], source: str) -> None:
+    """Refuse a table that lacks a column.
+
+    Args:
+        cases: The table.
+        names: Columns.
+        source: Name of the file, for messages.
+
+    Raises:
+        DataError: If one is missing.
+    """
+    for name in names:
+        if name not in cases:
+            message = f"{source}: needs a column {name}{nearest(name, cases.columns)}"
+            raise DataError(message)
 
 
 def texts(cases: pd.DataFrame, name: str) -> Words:
@@ -89,10 +107,7 @@ def training_cases(
     Raises:
         DataError: If there is no column `model` or `method`.
     """
-    for name in ("model", "method"):
-        if name not in cases:
-            message = f"{source}: needs a column {name}{nearest(name, cases.columns)}"
-            raise DataError(message)
+    needed(cases, ("model", "method"), source)
     lines = lines_of(cases)
     problems: dict[int, str] = {}
     columns = {name: texts(cases, name) for name in WORDS}
@@ -112,7 +127,7 @@ def training_cases(
         values[name], wrong = numbers(texts(cases, name))
         for k, text in wrong.items():
             problems.setdefault(k, f"{name} must be a number >= 0, got {text!r}")
-        if name not in ("zero_stage",):
+        if name != "zero_stage":
             # 0 GPUs, 0 tokens: not stated
             values[name] = np.where(values[name] > 0, values[name], np.nan)
     target, wrong = numbers(texts(cases, measured))
@@ -145,12 +160,12 @@ def _stacks(names: Words, specs: Specs) -> Words:
     return np.array([found.get(name, name) for name in names.tolist()], str)
 
 
-def _looked_up(names: Words, find: object, problems: dict[int, str]) -> Words:
+def _looked_up(names: Words, find: Callable[[str], object], problems: dict[int, str]) -> Words:
     """Return names as they are where they are known, and note those that are not."""
     reasons: dict[str, str] = {}
     for name in set(names.tolist()):
         try:
-            find(name)  # type: ignore[operator]
+            find(name)
         except CostModelError as error:
             reasons[name] = str(error)
     for k, name in enumerate(names.tolist()):

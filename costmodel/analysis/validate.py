@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from costmodel.analysis.measured import Cases, numbers, texts, training_cases
+from costmodel.analysis.measured import (
+    LINE,
+    MEASURED,
+    Cases,
+    lines_of,
+    needed,
+    numbers,
+    texts,
+    training_cases,
+)
 from costmodel.bill import extend
 from costmodel.costs import priced
 from costmodel.errors import CostModelError, DataError, nearest
@@ -21,6 +31,7 @@ from costmodel.prices.book import PriceBook
 from costmodel.prices.specs import Specs
 from costmodel.quantities.training import train_mtok
 from costmodel.quantities.training_memory import peak_gb
+from costmodel.quantities.training_runs import Runs
 from costmodel.quantities.training_speed import tokens_per_second
 
 if TYPE_CHECKING:
@@ -43,7 +54,8 @@ PRICE_COLUMNS = {
     "on": "on",
 }
 REQUIRED = ("provider", "model", "input_tokens", "output_tokens", "on")
-LINE = "line"  # name of an index that holds lines of a file
+# what a blank cell stands for, where that is not nothing; None = it is refused
+BLANK: Mapping[str, float | None] = {"input_tokens": None, "output_tokens": None, "requests": 1.0}
 # what counts as exact, near and tolerable in the summary
 EXACT, NEAR, TWICE = 1e-6, 0.25, 2.0
 
@@ -131,29 +143,34 @@ def read_cases(path: Path) -> pd.DataFrame:
     return pd.DataFrame(rows[1:], index=index, columns=pd.Index(header), dtype=object)
 
 
-def _lines(cases: pd.DataFrame) -> list[int]:
-    """Return the line of each case in its file."""
-    if cases.index.name == LINE:
-        return [int(line) for line in cases.index]
-    return list(range(2, len(cases) + 2))
+def _numbers(cases: pd.DataFrame, name: str, source: str, blank: float | None = None) -> Array:
+    """Return a column as numbers >= 0.
 
-
-def _numbers(cases: pd.DataFrame, name: str, source: str) -> Array:
+    Args:
+        cases: The cases.
+        name: The column.
+        source: Name of the file, for messages.
+        blank: What a blank cell stands for; None = it is refused.
+    """
     values = np.empty(len(cases))
-    for k, (line, text) in enumerate(zip(_lines(cases), cases[name], strict=True)):
+    for k, (line, cell) in enumerate(zip(lines_of(cases), cases[name], strict=True)):
+        text = str(cell).strip()
+        if not text and blank is not None:
+            values[k] = blank
+            continue
         try:
-            values[k] = float(str(text).strip() or 0)
+            values[k] = float(text)
         except ValueError:
             values[k] = np.nan
         if not 0 <= values[k] < np.inf:
-            message = f"{source} line {line}: {name} must be a number >= 0, got {text!r}"
+            message = f"{source} line {line}: {name} must be a number >= 0, got {cell!r}"
             raise DataError(message)
     return values
 
 
 def _stamps(cases: pd.DataFrame, name: str, source: str) -> list[datetime]:
     stamps = []
-    for line, text in zip(_lines(cases), cases[name], strict=True):
+    for line, text in zip(lines_of(cases), cases[name], strict=True):
         try:
             stamps.append(datetime.fromisoformat(str(text).strip()))
         except ValueError:
@@ -170,7 +187,7 @@ def _asked(cases: pd.DataFrame, source: str) -> pd.DataFrame:
     for column, name in PRICE_COLUMNS.items():
         if column in cases:
             if name.endswith("_tokens") or name == "requests":
-                asked[name] = _numbers(cases, column, source)
+                asked[name] = _numbers(cases, column, source, BLANK.get(name, 0.0))
             elif name == "on":
                 asked[name] = np.array(_stamps(cases, column, source), object)
             else:
@@ -180,14 +197,8 @@ def _asked(cases: pd.DataFrame, source: str) -> pd.DataFrame:
             given = " or ".join(column for column, meant in PRICE_COLUMNS.items() if meant == name)
             message = f"{source}: needs a column {given}{nearest(name, cases.columns)}"
             raise DataError(message)
-    if "expected_usd" not in cases:
-        message = f"{source}: needs a column expected_usd{nearest('expected_usd', cases.columns)}"
-        raise DataError(message)
+    needed(cases, ["expected_usd"], source)
     return pd.DataFrame(asked)
-
-
-def _columns(frame: pd.DataFrame) -> dict[str, Any]:
-    return {str(name): column for name, column in frame.items()}
 
 
 def validate_prices(cases: pd.DataFrame, book: PriceBook, source: str = "cases") -> Validation:
@@ -203,8 +214,8 @@ def validate_prices(cases: pd.DataFrame, book: PriceBook, source: str = "cases")
     Raises:
         DataError: If a column is missing or a value is no number.
     """
-    frame = _asked(cases, source)
-    expected, lines = _numbers(cases, "expected_usd", source), _lines(cases)
+    frame, lines = _asked(cases, source), lines_of(cases)
+    expected = _numbers(cases, "expected_usd", source, np.nan)
     predicted = np.full(len(frame), np.nan)
     skipped: list[tuple[int, str]] = []
     rows = book.prices(frame, strict=False)
@@ -214,26 +225,23 @@ def validate_prices(cases: pd.DataFrame, book: PriceBook, source: str = "cases")
             book.prices(frame.iloc[[k]])
         except CostModelError as error:
             skipped.append((lines[k], str(error)))
+
+    def usd(some: npt.NDArray[np.int64]) -> Array:
+        columns = {str(name): column for name, column in frame.iloc[some].items()}
+        return priced(columns, some.size, book, row=rows[some]).usd
+
     try:
-        predicted[known] = priced(
-            _columns(frame.iloc[known]), known.size, book, row=rows[known]
-        ).usd
+        predicted[known] = usd(known)
     except CostModelError:
         # one impossible row must not hide the others
         for k in known.tolist():
-            one = frame.iloc[[k]]
             try:
-                predicted[k] = priced(_columns(one), 1, book, row=rows[[k]]).usd[0]
+                predicted[k] = usd(np.array([k]))[0]
             except CostModelError as error:
                 skipped.append((lines[k], str(error)))
-    ratio = np.where(expected > 0, predicted / np.where(expected > 0, expected, 1.0), np.nan)
-    ratio = np.where((expected == 0) & (predicted == 0), 1.0, ratio)
-    return Validation(
-        cases.assign(predicted=predicted, ratio=ratio),
-        "expected_usd",
-        tuple(sorted(skipped)),
-        tuple(_retired(frame.iloc[known], book)),
-    )
+    retired = tuple(_retired(frame.iloc[known], book))
+    found = _Rows(np.arange(len(cases)), expected, tuple(sorted(skipped)))
+    return _compared(cases, found, predicted, "expected_usd", retired)
 
 
 def _retired(frame: pd.DataFrame, book: PriceBook) -> Iterator[str]:
@@ -260,17 +268,21 @@ def _compared(
     found: Cases | _Rows,
     predicted: Array,
     measured: str,
-    tested: Mapping[str, Mapping[str, float]],
+    warnings: tuple[str, ...] = (),
+    tested: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Validation:
     """Put predictions beside the measurements of the same rows."""
     every = np.full(len(cases), np.nan)
     every[found.rows] = predicted
     known = np.isfinite(found.measured) & (found.measured > 0)
     ratio = np.where(known, every / np.where(known, found.measured, 1.0), np.nan)
-    blank = int(np.sum(~known[found.rows]))
-    said = (f"{blank} rows have a prediction but no {measured} to compare with",) if blank else ()
+    # nothing expected, nothing predicted
+    ratio = np.where((found.measured == 0) & (every == 0), 1.0, ratio)
+    alone = int(np.sum(np.isfinite(every) & np.isnan(ratio)))
+    if alone:
+        warnings += (f"{alone} rows have a prediction but no {measured} above 0 to compare with",)
     frame = cases.assign(predicted=every, ratio=ratio)
-    return Validation(frame, measured, found.skipped, said, tested)
+    return Validation(frame, measured, found.skipped, warnings, tested or {})
 
 
 def validate_training(cases: pd.DataFrame, specs: Specs, source: str = "cases") -> Validation:
@@ -285,28 +297,30 @@ def validate_training(cases: pd.DataFrame, specs: Specs, source: str = "cases") 
     Raises:
         DataError: If there is no column `model`, `method` or `tok_s_total`.
     """
-    _needs(cases, "tok_s_total", source)
-    found = training_cases(cases, specs, "tok_s_total", source)
-    speed = tokens_per_second(found.runs, specs.coefficients("training"))
-    return _compared(cases, found, speed, "tok_s_total", specs.tested("training"))
+    return _validate_runs("training", tokens_per_second, cases, specs, source)
 
 
 def validate_memory(cases: pd.DataFrame, specs: Specs, source: str = "cases") -> Validation:
-    """Predict the peak memory of training runs, from their settings alone.
+    """Predict the peak memory of training runs: `peak_mem_gb` of `benchmarks/training_memory.csv`.
 
-    Args:
-        cases: Columns of `benchmarks/training_memory.csv`; further ones are passed through,
-            missing or blank ones are filled with what is usual.
-        specs: Shapes of models, GPUs and coefficients.
-        source: Name of the file, for messages.
-
-    Raises:
-        DataError: If there is no column `model`, `method` or `peak_mem_gb`.
+    Arguments and errors are those of `validate_training`.
     """
-    _needs(cases, "peak_mem_gb", source)
-    found = training_cases(cases, specs, "peak_mem_gb", source)
-    peak = peak_gb(found.runs, specs.coefficients("memory"))
-    return _compared(cases, found, peak, "peak_mem_gb", specs.tested("memory"))
+    return _validate_runs("memory", peak_gb, cases, specs, source)
+
+
+def _validate_runs(
+    model: str,
+    predict: Callable[[Runs, Mapping[str, float]], Array],
+    cases: pd.DataFrame,
+    specs: Specs,
+    source: str,
+) -> Validation:
+    """Predict what was measured of training runs."""
+    measured = MEASURED[model]
+    needed(cases, [measured], source)
+    found = training_cases(cases, specs, measured, source)
+    predicted = predict(found.runs, specs.coefficients(model))
+    return _compared(cases, found, predicted, measured, tested=specs.tested(model))
 
 
 def validate_serving(cases: pd.DataFrame, specs: Specs, source: str = "cases") -> Validation:
@@ -322,17 +336,16 @@ def validate_serving(cases: pd.DataFrame, specs: Specs, source: str = "cases") -
         DataError: If there is no column `model`, `gpu`, `isl`, `osl` or `out_tok_s`.
     """
     measured = "out_tok_s"
-    for name in ("model", "gpu", "isl", "osl", measured):
-        _needs(cases, name, source)
+    needed(cases, ("model", "gpu", "isl", "osl", measured), source)
     columns = {str(name): cases[name].tolist() for name in cases}
     piece = workpiece(columns, specs)
     speed = piece.speed(specs.coefficients("serving"))
-    lines = _lines(cases)
+    lines = lines_of(cases)
     values, _ = numbers(texts(cases, measured))
     skipped = tuple((lines[k], reason) for k, reason in piece.reasons)
     found = _Rows(piece.rows, values, skipped)
     predicted = speed.output_tokens_per_second
-    return _compared(cases, found, predicted, measured, specs.tested("serving"))
+    return _compared(cases, found, predicted, measured, tested=specs.tested("serving"))
 
 
 def validate_bills(cases: pd.DataFrame, source: str = "cases") -> Validation:
@@ -347,32 +360,31 @@ def validate_bills(cases: pd.DataFrame, source: str = "cases") -> Validation:
     Raises:
         DataError: If a column is missing or a value is no number.
     """
-    for name in ("tokens", "epochs", "price_per_mtok", "reported_usd"):
-        _needs(cases, name, source)
-    given = {
-        name: _numbers(cases, name, source) if name in cases else np.zeros(len(cases))
-        for name in (
-            *("tokens", "price_per_mtok", "reported_usd", "validation_tokens", "evaluations"),
-            "minimum_usd",
-        )
-    }
-    jobs = [str(text).split("|") for text in cases["epochs"]]
+    needed(cases, ("tokens", "epochs", "price_per_mtok", "reported_usd"), source)
+    given = {name: _numbers(cases, name, source) for name in ("tokens", "price_per_mtok")}
+    for name in ("validation_tokens", "evaluations", "minimum_usd"):
+        given[name] = _numbers(cases, name, source, 0.0) if name in cases else np.zeros(len(cases))
+    jobs = [_epochs(*row, source) for row in zip(lines_of(cases), cases["epochs"], strict=True)]
     which = np.repeat(np.arange(len(cases)), [len(job) for job in jobs])
-    try:
-        epochs = np.array([float(text) for job in jobs for text in job])
-    except ValueError:
-        message = f"{source}: epochs reads like 3, or 3|3|5 for three jobs"
-        raise DataError(message) from None
     each = {name: values[which] for name, values in given.items()}
-    mtok = train_mtok(1.0, each["tokens"], epochs)
+    mtok = train_mtok(1.0, each["tokens"], np.concatenate([[], *jobs]))
     mtok = mtok + train_mtok(1.0, each["validation_tokens"], each["evaluations"])
     usd = np.maximum(extend(mtok, each["price_per_mtok"]), each["minimum_usd"])
     predicted = np.asarray(np.bincount(which, usd, len(cases)), float)
-    found = _Rows(np.arange(len(cases)), given["reported_usd"], ())
-    return _compared(cases, found, predicted, "reported_usd", {})
+    reported = _numbers(cases, "reported_usd", source, np.nan)
+    found = _Rows(np.arange(len(cases)), reported, ())
+    return _compared(cases, found, predicted, "reported_usd")
 
 
-def _needs(cases: pd.DataFrame, name: str, source: str) -> None:
-    if name not in cases:
-        message = f"{source}: needs a column {name}{nearest(name, cases.columns)}"
+def _epochs(line: int, text: object, source: str) -> list[float]:
+    """Return the epochs of each job behind a bill."""
+    try:
+        epochs = [float(word) for word in str(text).split("|")]
+    except ValueError:
+        epochs = []
+    if not epochs or not all(0 < number < np.inf for number in epochs):
+        message = (
+            f"{source} line {line}: epochs reads like 3, or 3|3|5 for three jobs, got {text!r}"
+        )
         raise DataError(message)
+    return epochs

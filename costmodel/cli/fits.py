@@ -89,8 +89,12 @@ def _validates(model: str, says: str) -> None:
         from costmodel.analysis import validate
         from costmodel.analysis.fit import MEASURES
 
-        check = getattr(validate, f"validate_{model}")
-        result = check(validate.read_cases(file), specifications(prices), file.name)
+        checks = {
+            "training": validate.validate_training,
+            "memory": validate.validate_memory,
+            "serving": validate.validate_serving,
+        }
+        result = checks[model](validate.read_cases(file), specifications(prices), file.name)
         if rows is not None:
             write_text(rows, result.frame.to_csv(index=False, lineterminator="\n"))
         found = result.as_dict()

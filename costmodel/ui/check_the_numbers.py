@@ -17,6 +17,7 @@ from costmodel import costs
 from costmodel.analysis import validate
 from costmodel.analysis.claims import claims
 from costmodel.analysis.lives import Backtest, backtest
+from costmodel.analysis.measured import lines_of
 from costmodel.analysis.validate import Validation
 from costmodel.errors import DataError
 from costmodel.figures import style
@@ -427,7 +428,7 @@ def _farthest(found: Checked) -> str:
     ratio = np.asarray(frame["ratio"], float)
     known = np.flatnonzero(np.isfinite(ratio) & (ratio > 0))
     order = known[np.argsort(-np.abs(np.log(ratio[known])))][:SHOWN]
-    lines = frame.index if frame.index.name == validate.LINE else np.arange(len(frame)) + 2
+    lines = lines_of(frame)
     rows = []
     for k in order.tolist():
         row = frame.iloc[k]

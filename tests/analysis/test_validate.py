@@ -82,7 +82,25 @@ def test_a_missing_column_is_named(
         validate_prices(frame, example_book)
 
 
-@pytest.mark.parametrize("text", ["-1", "many", "nan", "inf"])
+def test_a_blank_cell_is_not_nought(tmp_path: Path, example_book: cm.PriceBook) -> None:
+    header = HEADER.replace("date", "cached_read_tokens,requests,date", 1)
+    frame = cases(
+        tmp_path,
+        # one request where nobody says how many, nothing cached
+        "example,mini-1,1000000,0,,,2026-12-01,0.4",
+        "example,mini-1,1000000,0,0,3,2026-12-01,",
+        "example,mini-1,1000000,0,0,3,2026-12-01,0",
+        header=header,
+    )
+    found = validate_prices(frame, example_book)
+    assert found.frame["predicted"].tolist() == pytest.approx([0.4, 1.2, 1.2])
+    assert found.ratios == pytest.approx([1.0])
+    assert found.warnings == (
+        "2 rows have a prediction but no expected_usd above 0 to compare with",
+    )
+
+
+@pytest.mark.parametrize("text", ["", "-1", "many", "nan", "inf"])
 def test_a_value_that_is_no_amount_is_named_with_its_line(
     tmp_path: Path, example_book: cm.PriceBook, text: str
 ) -> None:
@@ -165,5 +183,8 @@ def test_passes_over_the_validation_set_are_billed() -> None:
 def test_a_bill_without_tokens_or_with_words_for_epochs_is_refused() -> None:
     with pytest.raises(DataError, match="needs a column tokens"):
         validate_bills(bills().drop(columns="tokens"))
-    with pytest.raises(DataError, match="epochs reads like 3"):
-        validate_bills(bills(epochs="three"))
+    for text in ("three", "3||5", "-3", "0"):
+        with pytest.raises(DataError, match="cases line 2: epochs reads like 3"):
+            validate_bills(bills(epochs=text))
+    with pytest.raises(DataError, match="cases line 2: price_per_mtok must be a number >= 0"):
+        validate_bills(bills(price_per_mtok=""))

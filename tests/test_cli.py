@@ -7,16 +7,22 @@ import json
 import math
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import pytest
+from typer.models import OptionInfo
 
 import costmodel as cm
+from costmodel.cli.commands import OUTPUTS
+from costmodel.cli.fits import fit_app
+from costmodel.cli.shell import app, pricing_app, validate_app, write_text
 from costmodel.prices.book import shipped_dir
 
 Run = Callable[..., tuple[int, str, str]]
@@ -557,16 +563,118 @@ def test_lab_copies_the_notebooks_and_never_overwrites(command_line: Run, tmp_pa
     assert not list(target.rglob("*.part"))
 
 
-def test_a_reader_that_has_seen_enough_is_no_error() -> None:
-    command = "from costmodel.cli import main; main()"
-    job = subprocess.Popen(
-        [sys.executable, "-c", command, "bill", SUPPORT_BOT, "--option", "RAG on GPT-6 Luna"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+PROGRAM = (sys.executable, "-c", "from costmodel.cli import main; main()")
+FULL = Path("/dev/full")
+
+
+@pytest.mark.parametrize(
+    "words", [("bill", SUPPORT_BOT, "--option", RAG), ("tokens", "a", "--json"), ("--help",)]
+)
+def test_a_reader_that_has_seen_enough_ends_it_silently(words: Sequence[str]) -> None:
+    job = subprocess.Popen([*PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert job.stdout is not None
     assert job.stderr is not None
     job.stdout.close()
     assert job.stderr.read() == b""
     job.stderr.close()
-    assert job.wait() == 0
+    assert job.wait() == 141  # 128 + SIGPIPE, as a shell says it
+
+
+def test_an_interrupt_ends_it_silently() -> None:
+    with subprocess.Popen(
+        [*PROGRAM, "tokens", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as job:
+        time.sleep(2)
+        job.send_signal(signal.SIGINT)
+        assert job.communicate()[1] == b""
+    assert job.returncode == 130
+
+
+def test_closed_streams_are_no_error() -> None:
+    closed = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&- >&-', "sh", *PROGRAM, "tokens", "a"],
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    assert (closed.returncode, closed.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no device that is always full")
+@pytest.mark.parametrize("how", [(), ("--json",)])
+def test_a_full_disk_is_one_line(how: Sequence[str]) -> None:
+    with FULL.open("w") as full:
+        words = [*PROGRAM, "tokens", "a", *how]
+        ran = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert ran.returncode == 2
+    assert ran.stderr == b"costmodel: output: No space left on device\n"
+
+
+def test_a_terminal_without_the_characters_still_shows_the_rest() -> None:
+    data = ROOT / "notebooks" / "data" / "support_bot.jsonl"
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    for how in ((), ("--json",)):
+        words = [*PROGRAM, "tokens", data, *how]
+        ran = subprocess.run(words, capture_output=True, check=True, env=environment)
+        assert b"openai_chat" in ran.stdout
+
+
+# what is written
+
+
+def test_a_device_takes_what_is_written_and_stays_one(tmp_path: Path) -> None:
+    # a pipe stands for all that is no file, /dev/null and /dev/stdout included
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+        write_text(pipe, "a,b\n")
+        assert reader.communicate()[0] == "a,b\n"
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real.csv").write_text("old")
+    link = tmp_path / "link.csv"
+    link.symlink_to("real.csv")
+    write_text(link, "new")
+    assert link.is_symlink()
+    assert (tmp_path / "real.csv").read_text() == "new"
+
+
+def test_what_a_command_reads_is_never_written_over(command_line: Run, tmp_path: Path) -> None:
+    scenario = tmp_path / "bot.toml"
+    scenario.write_bytes(SUPPORT_BOT.read_bytes())
+    link = tmp_path / "link.csv"
+    link.symlink_to(scenario)
+    for out in (scenario, link):
+        for how in (("--csv", out), (f"--csv={out}",)):
+            status, _, err = command_line("bill", scenario, "--option", RAG, *how)
+            assert (status, "is named twice" in err) == (2, True)
+    assert scenario.read_bytes() == SUPPORT_BOT.read_bytes()
+    twice = tmp_path / "u.csv"
+    log = ROOT / "notebooks" / "data" / "usage_log.csv"
+    status, _, err = command_line("usage", log, "--csv", twice, "--focus", twice)
+    assert (status, "is named twice" in err, twice.exists()) == (2, True, False)
+
+
+def test_every_option_that_names_a_file_is_known_to_read_or_to_write_it() -> None:
+    read = {"--validation", "--scenario", "--profile", "--anchors", "--paid", "--dir", "--to"}
+    commands = [command for each in (app, validate_app, pricing_app, fit_app)
+                for command in each.registered_commands]  # fmt: skip
+    assert len(commands) >= 40
+    for command in commands:
+        assert command.callback is not None
+        for name, hint in get_type_hints(command.callback, include_extras=True).items():
+            kind, *told = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+            if told and isinstance(told[0], OptionInfo) and Path in (kind, *get_args(kind)):
+                known = {*(told[0].param_decls or [f"--{name}"])}
+                assert known & {*OUTPUTS, *read}, (command.name, name)
+
+
+def test_a_name_that_is_no_text_is_refused_before_anything_is_written(
+    command_line: Run, tmp_path: Path
+) -> None:
+    words = ("openai", "a\udcff", "input=1", "output=4", "--source", "https://example.com/x")
+    status, out, err = command_line("pricing", "add", *words, "--dir", tmp_path)
+    assert (status, out, list(tmp_path.rglob("*.csv"))) == (2, "", [])
+    assert "not UTF-8 text" in err

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,6 +141,9 @@ def test_own_ratios_are_stored_and_used(
         ((BOT, "--chunk", "0"), "--chunk must be at least 1"),
         ((BOT, "--chunk", "100", "--overlap", "1"), "--overlap is a share below 1"),
         ((BOT, "--format", "alpaca", "--strict"), "line 1: alpaca needs instruction"),
+        ((BOT, "--sample", "10", "--workers", "1"), "leave out --workers"),
+        ((BOT, "--sample", "10", "--metrics"), "leave out --sample"),
+        ((BOT, "--sample", "1e9"), "at most 1,000,000"),
         (("calibrate", "short", "--model", "gpt-4o", "--counted", "5"), "at least 20 tokens"),
         (("calibrate", "x", "--model", "gpt-4o", "--counted", "0"), "above 0"),
     ],
@@ -149,3 +154,68 @@ def test_bad_input_is_one_line(command_line: Run, words: tuple[str, ...], reason
     assert (status, out) == (2, "")
     assert reason in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_findings_in_several_files_name_file_and_line(command_line: Run, tmp_path: Path) -> None:
+    good = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    lines = [json.dumps(good)] * 4
+    for name, broken in (("a", 2), ("b", 3)):
+        text = "\n".join([*lines[:broken], '{"messages": [', *lines[broken:]])
+        (tmp_path / f"{name}.jsonl").write_text(text + "\n")
+    files = [str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl")]
+    _, out, _ = command_line("tokens", *files, "--limit", "5", "--json")
+    found = json.loads(out)
+    assert [(one["file"], one["line"]) for one in found["problems"]] == [
+        ("a.jsonl", 3),
+        ("b.jsonl", 4),
+    ]
+    over = [(one["file"], one["line"]) for one in found["over_limit"]["first"]]
+    assert over[3:6] == [("a.jsonl", 5), ("b.jsonl", 1), ("b.jsonl", 2)]
+    _, out, _ = command_line("tokens", *files)
+    assert "line 4 of b.jsonl: is cut short" in out
+
+
+def test_refusals_of_several_files_name_file_and_line(command_line: Run, tmp_path: Path) -> None:
+    chat = json.dumps({"messages": [{"role": "user", "content": "How much?"}]})
+    for name in "ab":
+        (tmp_path / f"{name}.jsonl").write_text(f"{chat}\n{chat}\n")
+    words = ("tokens", str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl"))
+    report = json.loads(command_line(*words, "--json")[1])
+    found = next(one for one in report["preflight"] if one["lines"])
+    assert (found["files"], found["lines"]) == (["a.jsonl"] * 2 + ["b.jsonl"] * 2, [1, 2, 1, 2])
+    assert "(lines 1 of a.jsonl, 2 of a.jsonl, 1 of b.jsonl" in command_line(*words)[1]
+
+
+def test_a_sample_is_billed_for_the_epochs_asked_for(command_line: Run) -> None:
+    words = ("tokens", BOT, "--sample", "50", "--json", "--on", "2026-12-01")
+    once, thrice = (json.loads(command_line(*words, "--epochs", n)[1])["billed"] for n in "13")
+    openai = [one for one in once if one["provider"] == "openai" and not one["refused"]]
+    again = [one for one in thrice if one["provider"] == "openai" and not one["refused"]]
+    assert openai
+    for one, other in zip(openai, again, strict=True):
+        assert other["trained_tokens"] == pytest.approx(3 * one["trained_tokens"])
+
+
+def test_a_limit_of_nothing_lists_every_example(command_line: Run) -> None:
+    found = json.loads(command_line("tokens", BOT, "--limit", "0", "--json")[1])["over_limit"]
+    assert (found["examples"], len(found["first"])) == (20, 20)
+
+
+RUN = (sys.executable, "-c", "from costmodel.cli import main; main()", "tokens", "-", "--metrics")
+
+
+@pytest.mark.parametrize("words", [(), ("--workers", "1")])
+def test_standard_input_that_comes_in_pieces_is_counted_whole(words: tuple[str, ...]) -> None:
+    record = json.dumps({"messages": [{"role": "user", "content": " price" * 20_000}]}).encode()
+    with subprocess.Popen(
+        [*RUN, "--json", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as job:
+        assert job.stdin is not None
+        assert job.stdout is not None
+        for piece in (record[:20], record[20:] + b"\n" + record + b"\n"):
+            job.stdin.write(piece)
+            job.stdin.flush()
+            time.sleep(0.2)
+        job.stdin.close()
+        found = json.load(job.stdout)["metrics"]
+    assert (found["n_records"], found["content_tokens_user"]) == (2, 40_000)

@@ -127,11 +127,17 @@ def summary(data: Dataset) -> dict[str, Any]:
         "over_limit": {
             "limit": data.limit if math.isfinite(data.limit) else None,
             "examples": round(float(examples[over].sum())),
-            "first": [{"line": line, "tokens": round(n * ratio)} for line, n in tally.long],
+            "first": [{"line": line, "tokens": round(n * ratio)} for line, n in tally.long]
+            if sampled is None
+            else [],
         },
         "messages": tally.messages,
         "duplicates": None if sampled else tally.duplicates,
-        "problems": [{"line": line, "reason": reason} for line, reason in tally.problems],
+        # where a record stands that was drawn is not known
+        "problems": [
+            {"line": line if sampled is None else None, "reason": reason}
+            for line, reason in tally.problems
+        ],
         "problem_count": sum(tally.reasons.values()),
         "encoding": data.rule.counted_with,
         "model": data.rule.model,
@@ -233,7 +239,7 @@ def billed(
     file = TrainingFile(
         lengths=lengths / data.rule.ratio,
         examples=examples * scale,
-        prompt_tokens=float(data.tally.prompts),
+        prompt_tokens=scale * data.sampled.prompts if data.sampled else float(data.tally.prompts),
         counted_with=data.rule.counted_with,
         content=content,
         validation_tokens=float(validation.tally.tokens) if validation else 0.0,

@@ -10,6 +10,7 @@ from costmodel.errors import DataError
 SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9}
 HUNDRED = 100.0
 THOUSAND = 1000.0
+MOST = 1e18  # of an amount that is typed; products of larger ones leave the range of numbers
 
 
 def read_amount(text: str | float) -> float:
@@ -19,7 +20,7 @@ def read_amount(text: str | float) -> float:
     (300000.0, 1500.0)
 
     Raises:
-        DataError: If it is none, or less than 0.
+        DataError: If it is none, less than 0 or beyond MOST.
     """
     word = str(text).strip().lower().replace("_", "")
     factor = SUFFIXES.get(word[-1:], 1.0)
@@ -28,8 +29,9 @@ def read_amount(text: str | float) -> float:
         value = float(Decimal(word[:-1] if word[-1:] in SUFFIXES else word) * Decimal(factor))
     except ArithmeticError:
         value = -1.0
-    if not 0 <= value < float("inf"):
-        message = f"must be a number >= 0 like 1500, 20e6, 300k or 1.2M, got {text!r}"
+    if value != 0 and not 1 / MOST <= value <= MOST:
+        bound = " and <= 1e18" if value > MOST else ""
+        message = f"must be a number >= 0{bound} like 1500, 20e6, 300k or 1.2M, got {text!r}"
         raise DataError(message)
     return value
 

@@ -2,88 +2,62 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from io import TextIOWrapper
+from typing import NoReturn
 
-import typer
-
-from costmodel.cli import (
-    actuals,
-    budget,
-    calendar,
-    decisions,
-    fits,
-    imports,
-    lab,
-    lives,
-    pricing,
-    rates,
-    report,
-    savings,
-    scenarios,
-    serving,
-    shown,
-    tables,
-    tokens,
-    usage,
-)
-from costmodel.cli.shell import BAD_INPUT, ClickError, app
 from costmodel.errors import CostModelError
 
-# each module registers its commands
-COMMANDS = (
-    *(
-        scenarios,
-        decisions,
-        budget,
-        actuals,
-        savings,
-        report,
-        calendar,
-        rates,
-        tokens,
-        tables,
-        pricing,
-        shown,
-        imports,
-        fits,
-        serving,
-        lives,
-        usage,
-        lab,
-    ),
-)
+# exit statuses; the last two are those that a shell reports for the signals INT and PIPE
+BAD_INPUT, INTERRUPTED, NOT_READ = 2, 130, 141
 
 
-# commands of two words whose first is a command of its own
-TWO_WORDS = {("tokens", "calibrate"): tokens.CALIBRATE}
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line.
+
+    Bad input is one line on standard error and exit status 2. Ctrl-C and a reader that has seen
+    enough of the output end it silently, with 130 and 141.
+    """
+    _open_streams()
+    try:
+        # here, so that Ctrl-C is heard while modules are imported
+        from costmodel.cli.commands import run
+
+        status = run(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+    except CostModelError as error:
+        status = _fail(str(error))
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    except BrokenPipeError:
+        status = NOT_READ
+    except UnicodeEncodeError as error:
+        part = error.object[max(0, error.start - 20) : error.end + 20]
+        status = _fail(f"{part!a} holds bytes that are not UTF-8 text")
+    except OSError as error:
+        # what no command foresees: a full disk, a device that went away
+        status = _fail(f"{error.filename or 'output'}: {error.strerror or error}")
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Python would complain of what it could not write
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(status)
 
 
 def _fail(message: str) -> int:
-    print(f"costmodel: {' '.join(message.split())}", file=sys.stderr)
+    with suppress(OSError):
+        print(f"costmodel: {' '.join(message.split())}", file=sys.stderr)
     return BAD_INPUT
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; bad input is one line on standard error and exit status 2."""
-    command = typer.main.get_command(app)
-    words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    joined = TWO_WORDS.get((words[0], "".join(words[1:2])))
-    words = words if joined is None else [joined, *words[2:]]
-    words = imports.with_question(words)
-    try:
-        status = command.main(words, prog_name="costmodel", standalone_mode=False)
-    except CostModelError as error:
-        status = _fail(str(error))
-    except ClickError as error:
-        context = getattr(error, "ctx", None)
-        where = context.command_path if context else "costmodel"
-        said = str(getattr(error, "format_message", error.__str__)()).rstrip(".")
-        status = _fail(f"{said}; see {where} --help")
-    except (typer.Abort, KeyboardInterrupt):
-        status = _fail("stopped")
-    except BrokenPipeError:
-        # the reader of our output has seen enough
-        sys.stderr.close()
-        status = 0
-    sys.exit(status if isinstance(status, int) else 0)
+def _open_streams() -> None:
+    """Put an empty stream where one was closed, and make each take any character."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")

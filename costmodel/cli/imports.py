@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from costmodel.cli import BAD_INPUT
 from costmodel.cli.shell import (
-    BAD_INPUT,
     Json,
     On,
     grid,

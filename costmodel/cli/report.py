@@ -59,23 +59,22 @@ def report(
     result = compare(scenario, book)
     found = budget(chance_of(scenario, book, seed=seed), number=draws, limit=limit).as_dict()
     made = report_of(result, found, option)
-    page, tables = made.html(), made.csv() if csv is not None else {}
-    written = [out]
+    files = {out: made.html()}
     if csv is not None:
         try:
             csv.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             message = f"{csv}: cannot be written ({error.strerror or error})"
             raise DataError(message) from None
-        for name, text in tables.items():
-            write_text(csv / name, text)
-            written.append(csv / name)
-    write_text(out, page)
+        files |= {csv / name: text for name, text in made.csv().items()}
+    for path, text in files.items():
+        write_text(path, text)
     if json_:
-        print_json({"option": made.chosen, "files": [str(path) for path in written]})
+        print_json({"option": made.chosen, "files": [str(path) for path in files]})
         return
     console = terminal()
     console.print(result.verdict)
-    console.print(f"Written: {out} ({len(page.encode()) / 1e6:.1f} MB, opens without a network)")
-    if tables:
-        console.print(f"Written: {len(tables)} tables in {csv}")
+    size = len(files[out].encode()) / 1e6
+    console.print(f"Written: {out} ({size:.1f} MB, opens without a network)")
+    if csv is not None:
+        console.print(f"Written: {len(files) - 1} tables in {csv}")

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from io import BytesIO
@@ -37,23 +37,14 @@ app = typer.Typer(
 )
 validate_app = typer.Typer(help="Check the program against known figures.")
 pricing_app = typer.Typer(help="The price tables.")
-
-
 app.add_typer(validate_app, name="validate")
-
-
 app.add_typer(pricing_app, name="pricing")
 
-# Typer exports only the last of this family
-
-
+# the ancestor of all complaints about a command line; Typer exports only its last heir
 ClickError: type[Exception] = typer.BadParameter.__mro__[2]
-BAD_INPUT = 2
 WIDE = 180  # columns of a terminal in which everything fits
-CENT = 0.01
-
-
 WIDTH_WITHOUT_TERMINAL = 200
+CENT = 0.01
 
 
 def amount(text: str | float) -> float:
@@ -146,7 +137,8 @@ def price_book(prices: Sequence[str] | None, at: date | None = None) -> PriceBoo
 
 def print_json(value: object) -> None:
     """Print a value for machines."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    unicode = (sys.stdout.encoding or "utf-8").lower() == "utf-8"
+    print(json.dumps(value, indent=2, ensure_ascii=not unicode, allow_nan=False))
 
 
 def terminal() -> Console:
@@ -155,10 +147,8 @@ def terminal() -> Console:
 
     class Terminal(Console):
         def on_broken_pipe(self) -> None:
-            # the reader of our output has seen enough
-            with suppress(SystemExit):
-                super().on_broken_pipe()
-            raise SystemExit(0)
+            # for main; Rich would end with 1
+            raise BrokenPipeError from None
 
     width = None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL
     return Terminal(width=width, highlight=False, emoji=False, markup=False, soft_wrap=False)
@@ -196,16 +186,22 @@ def listed_price(usd: float | None) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all; a link stays one, a device or a pipe takes the text."""
     if path.is_dir():
         message = f"{path}: is a folder; name a file"
         raise DataError(message)
-    part = path.with_name(f"{path.name}.part")
     try:
-        part.write_text(text, "utf-8", newline="")
-        part.replace(path)
+        if path.exists() and not path.is_file():
+            path.write_text(text, "utf-8", "replace", newline="")
+            return
+        place = path.resolve()
+        part = place.with_name(f"{place.name}.part")
+        try:
+            part.write_text(text, "utf-8", "replace", newline="")
+            part.replace(place)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
-        part.unlink(missing_ok=True)
         message = f"{path}: cannot be written ({error.strerror or error})"
         raise DataError(message) from None
 

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
+from costmodel.cli import BAD_INPUT
 from costmodel.cli.shell import (
-    BAD_INPUT,
     Json,
     On,
     Prices,

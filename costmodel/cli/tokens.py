@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from costmodel.cli import counted
 from costmodel.cli.shell import (
     Json,
     On,
@@ -28,14 +31,10 @@ from costmodel.errors import DataError, nearest
 if TYPE_CHECKING:
     from costmodel.analysis.datasets import Dataset
     from costmodel.costs import TokenRule
-    from costmodel.prices.book import PriceBook
-    from costmodel.tokens.corpus import Tally
+    from costmodel.tokens.corpus import Job, Tally
     from costmodel.tokens.reading import Source
 
 CALIBRATE = "tokens-calibrate"
-EACH = 3  # offers of a provider shown in the terminal
-SHOWN = 8  # problems, refusals and offers shown in the terminal
-BAR = 30  # columns of the longest bar
 # what a file name looks like, so that a misspelt one is not counted as text
 NAMED = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt", ".md", ".gz", ".zst", ".ndjson")
 
@@ -110,19 +109,23 @@ def tokens(
 ) -> None:
     """Count the tokens of text or datasets, and what each provider bills for training on them."""
     from costmodel import costs
-    from costmodel.tokens.corpus import Job, cores
+    from costmodel.analysis.datasets import Dataset, billed, summary
+    from costmodel.tokens.corpus import Job, cores, tally_files
     from costmodel.tokens.counting import DEFAULT, ENCODINGS
 
-    if model is not None and encoding is not None:
-        message = "give --model or --encoding, not both"
-        raise typer.BadParameter(message)
+    spread = workers is not None or dask is not None
+    for wrong, message in (
+        (model is not None and encoding is not None, "give --model or --encoding, not both"),
+        (overlap >= 1, f"--overlap is a share below 1, got {overlap:g}"),
+        (sample is not None and spread, "--sample reads one file; leave out --workers and --dask"),
+        (sample is not None and metrics, "--metrics counts every record; leave out --sample"),
+    ):
+        if wrong:
+            raise typer.BadParameter(message)
     if encoding is not None and encoding not in ENCODINGS:
         message = f"unknown encoding {encoding!r}{nearest(encoding, ENCODINGS)}"
         raise typer.BadParameter(message)
-    if overlap >= 1:
-        message = f"--overlap is a share below 1, got {overlap:g}"
-        raise typer.BadParameter(message)
-    book = price_book(prices) if model is not None or not metrics else None
+    book = price_book(prices)
     rule = (
         costs.TokenRule(encoding or DEFAULT, encoding or DEFAULT, encoding or DEFAULT)
         if model is None
@@ -131,33 +134,30 @@ def tokens(
     if not any(_is_file(target) for target in targets):
         _text(targets, rule, as_json=json_)
         return
-    spread = workers is not None or dask is not None
+    most = math.inf if limit is None else limit
+    job = Job(rule.counted_with, most / rule.ratio, cores(), strict)
     sources = _sources(targets, columns, format_, folders=spread)
-    job = Job(rule.counted_with, (limit or math.inf) / rule.ratio, cores(), strict)
-    if sample is not None:
-        _sampled(sources, job, rule, (int(sample), seed), limit, as_json=json_, book=book, on=on)
-        return
-    with elsewhere(workers, dask, "counting") as executor, _progress(sources) as progress:
-        from costmodel.tokens.corpus import tally_files
-
-        found = tally_files(sources, job, executor, progress)
-        further = None
+    with elsewhere(workers, dask, "counting") as executor:
+        if sample is None:
+            with _progress(sources) as progress:
+                found = tally_files(sources, job, executor, progress)
+            data, each = _datasets(sources, found, rule, most)
+        else:
+            data, each = _sampled(sources, job, rule, (int(sample), seed), most), []
+        held = None
         if validation is not None:
             [part] = _sources([str(validation)], columns, format_, folders=False)
             [further] = tally_files([part], job, executor)
-    data, each = _datasets(sources, found, rule, limit)
+            held = Dataset("validation", data.shape, further, rule)
     if metrics:
         _metrics(data.tally, as_json=json_)
         return
     if chunk is not None:
         _chunks(data, each, chunk, overlap, as_json=json_)
         return
-    from costmodel.analysis.datasets import Dataset, billed, summary
-
     report = summary(data)
-    assert book is not None
+    report["billed"] = []
     if data.tally.records and data.shape != "text":
-        held = None if further is None else Dataset("validation", data.shape, further, rule)
         report["billed"] = billed(
             data,
             book,
@@ -167,17 +167,11 @@ def tokens(
             content=content,
             sequence_length=unpacked,
         )
+    _name_files(report, each)
+    if json_:
+        print_json(report)
     else:
-        report["billed"] = []
-    report["files"] = [
-        {
-            "file": one.name,
-            "records": one.tally.records,
-            "tokens": round(one.tally.tokens * rule.ratio),
-        }
-        for one in each
-    ]
-    _print_report(report, as_json=json_)
+        counted.show(report)
 
 
 def _is_file(target: str) -> bool:
@@ -245,15 +239,14 @@ def _sources(
 
 
 def _datasets(
-    sources: Sequence[Source], found: Sequence[Tally], rule: TokenRule, limit: float | None
+    sources: Sequence[Source], found: Sequence[Tally], rule: TokenRule, limit: float
 ) -> tuple[Dataset, list[Dataset]]:
     """Return all files together, and each."""
     from costmodel.analysis.datasets import Dataset
     from costmodel.tokens.corpus import Tally
 
-    most = math.inf if limit is None else limit
     each = [
-        Dataset(source.name, source.shape, tally, rule, most)
+        Dataset(source.name, source.shape, tally, rule, limit)
         for source, tally in zip(sources, found, strict=True)
     ]
     if len(each) == 1:
@@ -262,7 +255,32 @@ def _datasets(
     for one in each:
         whole.add(one.tally)
     shape = whole.shapes.most_common(1)[0][0] if whole.shapes else sources[0].shape
-    return Dataset(f"{len(each)} files", shape, whole, rule, most), each
+    return Dataset(f"{len(each)} files", shape, whole, rule, limit), each
+
+
+def _name_files(report: dict[str, Any], each: Sequence[Dataset]) -> None:
+    """List the files; of several, say in which each finding stands, and on which line of it."""
+    report["files"] = [
+        {
+            "file": one.name,
+            "records": one.tally.records,
+            "tokens": round(one.tally.tokens * one.rule.ratio),
+        }
+        for one in each
+    ]
+    if len(each) <= 1:
+        return
+    starts = list(accumulate((one.tally.lines for one in each), initial=0))
+
+    def located(line: int) -> tuple[str, int]:
+        at = min(bisect_left(starts, line), len(each)) - 1
+        return each[at].name, line - starts[at]
+
+    for one in [*report["problems"], *report["over_limit"]["first"]]:
+        one["file"], one["line"] = located(one["line"])
+    for one in report["preflight"]:
+        places = [located(line) for line in one["lines"]]
+        one["files"], one["lines"] = [file for file, _ in places], [line for _, line in places]
 
 
 @contextmanager
@@ -320,19 +338,10 @@ def _chunks(
 
 
 def _sampled(
-    sources: Sequence[Source],
-    job: Any,
-    rule: TokenRule,
-    draws: tuple[int, int],
-    limit: float | None,
-    *,
-    as_json: bool,
-    book: PriceBook | None,
-    on: Any,
-) -> None:
-    """Estimate one file from a sample and print it."""
-    from costmodel import costs
-    from costmodel.analysis.datasets import Dataset, billed, summary
+    sources: Sequence[Source], job: Job, rule: TokenRule, draws: tuple[int, int], limit: float
+) -> Dataset:
+    """Estimate one file from a sample: how many records, and the seed."""
+    from costmodel.analysis.datasets import Dataset
     from costmodel.tokens.sampling import sample
 
     if len(sources) != 1:
@@ -340,141 +349,7 @@ def _sampled(
         raise typer.BadParameter(message)
     [source] = sources
     found = sample(source, job, *draws)
-    most = math.inf if limit is None else limit
-    data = Dataset(source.name, source.shape, found.tally, rule, most, found)
-    report = summary(data)
-    day = costs.today() if on is None else on
-    assert book is not None
-    report["billed"] = billed(data, book, day)
-    report["files"] = []
-    _print_report(report, as_json=as_json)
-
-
-# for people
-
-
-def _print_report(report: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(report)
-        return
-    console = terminal()
-    sampled = report["sampled"]
-    about = "about " if sampled else ""
-    how = report["said"] or f"{report['encoding']}, {report['engine']}"
-    console.print(
-        f"{report['file']}: {report['format']}, {about}{report['records']:,} records, "
-        f"{about}{report['tokens']:,} tokens of {report['model']} ({how})"
-    )
-    if sampled:
-        console.print(
-            f"Estimated from {sampled['records']:,} records: 95 % interval "
-            f"{sampled['tokens_low']:,} to {sampled['tokens_high']:,} tokens"
-        )
-    roles = sorted(report["by_role"].items(), key=lambda item: -item[1])
-    total = max(report["tokens"], 1)
-    shown = ", ".join(f"{name} {value:,} ({value / total:.0%})" for name, value in roles)
-    console.print(f"By role: {shown}")
-    q = report["quantiles"]
-    console.print(
-        f"Tokens of a record: mean {q['mean']:,.1f}, P50 {q['p50']:,.0f}, P90 {q['p90']:,.0f}, "
-        f"P99 {q['p99']:,.0f}, max {q['max']:,.0f}"
-    )
-    for line in _bars(report["histogram"]):
-        console.print(line)
-    _print_notes(console, report)
-    _print_billed(console, report)
-
-
-def _bars(histogram: Sequence[Mapping[str, float]]) -> Iterator[str]:
-    if sum(bin_["examples"] for bin_ in histogram) <= 1:
-        return
-    most = max(bin_["examples"] for bin_ in histogram)
-    width = len(f"{histogram[-1]['to']:,}")
-    for bin_ in histogram:
-        bar = "█" * math.ceil(BAR * bin_["examples"] / most)
-        ends = f"{bin_['from']:>{width},} - {bin_['to']:>{width},}"
-        yield f"  {ends}  {bar} {bin_['examples']:,}"
-
-
-def _print_notes(console: Any, report: Mapping[str, Any]) -> None:
-    """Print what is wrong with the file, before the prices."""
-    over = report["over_limit"]
-    if over["limit"] is not None:
-        lines = ", ".join(f"{one['line']:,} ({one['tokens']:,})" for one in over["first"][:SHOWN])
-        console.print(
-            f"Over {over['limit']:,.0f} tokens: {over['examples']:,} examples"
-            + (f"; first lines (tokens): {lines}" if lines else "")
-        )
-    if report["duplicates"]:
-        console.print(f"Duplicates: {report['duplicates']:,} records stand there before")
-    images = report["images"]
-    if images["count"]:
-        unknown = images["count"] - images["of_known_size"]
-        cost = "" if images["tokens"] is None else f", {images['tokens']:,} tokens on top"
-        rest = f"; the size of {unknown:,} is not known, they are not counted" if unknown else ""
-        console.print(f"Pictures and other media: {images['count']:,}{cost}{rest}")
-    if report["problem_count"]:
-        console.print(f"Problems: {report['problem_count']:,}")
-        for one in report["problems"][:SHOWN]:
-            console.print(f"  line {one['line']:,}: {one['reason']}")
-        if report["problem_count"] > SHOWN:
-            console.print("  ... all with --json")
-    for found in report["preflight"][:SHOWN]:
-        at = ", ".join(map(str, found["lines"][:SHOWN]))
-        where = f" (lines {at}{', ...' if found['records'] > SHOWN else ''})" if at else ""
-        console.print(
-            f"Refused by {found['provider']}: {found['records']:,} records: {found['reason']}"
-            f"{where}"
-        )
-
-
-def _print_billed(console: Any, report: Mapping[str, Any]) -> None:
-    from costmodel.analysis.wording import money
-    from costmodel.tokens.preflight import ACCEPTED
-
-    offers = report["billed"]
-    if not offers:
-        return
-    taken = [offer for offer in offers if offer["refused"] is None]
-    cheapest = [
-        offer
-        for k, offer in enumerate(taken)
-        if sum(other["provider"] == offer["provider"] for other in taken[:k]) < EACH
-    ]
-    rows = [
-        [
-            offer["provider"],
-            " ".join(filter(None, [offer["sku"], offer["region"], _mode(offer["mode"])])),
-            f"{offer['billed_tokens']:,.0f}",
-            f"{offer['epochs']:g}",
-            f"{offer['trained_tokens']:,.0f}",
-            money(offer["train_usd"]),
-            offer["counted"],
-            ""
-            if report["format"] in ACCEPTED.get(offer["provider"], (report["format"],))
-            else "yes",
-            f"{offer['file']}:{offer['row']}",
-        ]
-        for offer in cheapest
-    ]
-    columns = {"Provider": "left", "What": "left", "Tokens of an epoch": "right"}
-    columns |= {"Epochs": "right", "Billed tokens": "right", "Training": "right"}
-    columns |= {"Counted": "left", "Convert": "left", "Price row": "left"}
-    console.print(grid(columns, rows, "What each provider bills for training on it today"))
-    closed = len(offers) - len(taken)
-    if closed:
-        reasons = sorted(
-            {f"{o['provider']} {o['sku']}: {o['refused']}" for o in offers if o["refused"]}
-        )
-        for text in reasons[:SHOWN]:
-            console.print(f"Not today: {text}")
-    hidden = len(taken) - len(cheapest) + max(0, closed - SHOWN)
-    if hidden:
-        console.print(f"... and {hidden} further offers, all with --json")
-
-
-def _mode(mode: str) -> str:
-    return "" if mode == "standard" else mode
+    return Dataset(source.name, source.shape, found.tally, rule, limit, found)
 
 
 # ratios of one's own

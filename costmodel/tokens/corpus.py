@@ -168,10 +168,9 @@ class Tally:
         """Add the part of a file that follows."""
         before = self.lines
         self.engine = self.engine or other.engine
-        for name in ("records", "lines", "bytes", "frames", "tools", "asked", "prompts"):
+        sums = ("records", "lines", "bytes", "frames", "tools", "asked", "prompts", "messages")
+        for name in (*sums, "chat_tokens"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.messages += other.messages
-        self.chat_tokens += other.chat_tokens
         self.chat_most = max(self.chat_most, other.chat_most)
         for name in ("shapes", "sums", "lengths", "reasons", "images"):
             getattr(self, name).update(getattr(other, name))
@@ -229,6 +228,17 @@ def named(batch: Batch, sums: npt.NDArray[Any]) -> dict[str, Any]:
     for name, value in zip((*FIELDS, *batch.roles.names), sums.tolist(), strict=False):
         found[name] += value  # a role may bear the name of a field
     return {name: value for name, value in found.items() if value}
+
+
+def prompt_tokens(table: Integers, lengths: Integers) -> Integers:
+    """Return the tokens of each record before the answers of a preference, 0 without one. [token]
+
+    Args:
+        table: Tokens by record and code of field or role. [token], shape (N, WIDTH)
+        lengths: Tokens of each record. [token], shape (N,)
+    """
+    answers = table[:, CHOSEN] + table[:, REJECTED]
+    return np.where(answers > 0, lengths - answers, 0)
 
 
 class Tallier:
@@ -308,9 +318,7 @@ class Tallier:
         tally.tools += int(tools.sum())
         chat = table[:, len(FIELDS) :].sum(axis=1)
         tally.asked += int(chat[np.array(batch.prompts, np.int64) // WIDTH].sum())
-        pairs = np.flatnonzero(table[:, CHOSEN] + table[:, REJECTED])
-        answers = table[pairs, CHOSEN] + table[pairs, REJECTED]
-        tally.prompts += int((lengths[pairs] - answers).sum())
+        tally.prompts += int(prompt_tokens(table, lengths).sum())
         tally.messages += len(batch.said)
         chats = np.array(batch.chats, np.int64) // WIDTH
         if chats.size:
@@ -447,7 +455,7 @@ def _batches(
                 problem = f"no known format has the keys {keys}"
             else:
                 try:
-                    digest = zlib.crc32(raw) << 32 | len(raw)
+                    digest = zlib.crc32(raw) << 32 | zlib.adler32(raw)
                     extract(batch, found, shape, line, digest)
                     if shape not in kin:
                         problem = f"is {shape} in a file of {source.shape}; counted"
@@ -467,17 +475,18 @@ def _batches(
 def _tally_text(source: Source, tallier: Tallier) -> Tally:
     """Count a text as one record."""
     tally, total = tallier.tally, 0
-    digest = 0
+    first, second = zlib.crc32(b""), zlib.adler32(b"")
     reader = Progress()
-    with reading(source, reader), opened(source.path, source.packed) as stream:
+    with reading(source, reader), opened(source.path, source.packed, source.head) as stream:
         for piece in pieces(stream, reader, source.name):
             total += int(tallier.counter.counts([piece], 1)[0])
-            digest = zlib.crc32(piece.encode("utf-8", "surrogatepass"), digest)
+            raw = piece.encode("utf-8", "surrogatepass")
+            first, second = zlib.crc32(raw, first), zlib.adler32(raw, second)
     tally.lines, tally.bytes = reader.lines, reader.bytes
     tally.records, tally.shapes["text"], tally.sums["text"] = 1, 1, total
     tally.lengths[total] += 1
     tally.signatures[()] = (1, [1])
-    tally.digests = [np.array([digest], np.uint64)]
+    tally.digests = [np.array([first << 32 | second], np.uint64)]
     if total > tallier.limit:
         tally.long.append((1, total))
     return tally
@@ -485,7 +494,7 @@ def _tally_text(source: Source, tallier: Tallier) -> Tally:
 
 def parts_of(source: Source, size: int = RANGE) -> list[tuple[int, int | None]]:
     """Return ranges of bytes that can be counted apart."""
-    if source.kind != "lines" or source.packed or source.path == "-":
+    if source.kind != "lines" or source.packed:
         return [(0, None)]
     try:
         total = Path(source.path).stat().st_size
@@ -518,10 +527,15 @@ def tally_files(
     if executor is None:
         return [tally_part(source, job, progress=progress) for source in sources]
     sources = list(sources)
-    parts = [(k, a, b) for k, source in enumerate(sources) for a, b in parts_of(source)]
+    apart = [(k, source) for k, source in enumerate(sources) if source.path != "-"]
+    parts = [(k, a, b) for k, source in apart for a, b in parts_of(source)]
     waiting = [executor.submit(tally_part, sources[k], job, a, b) for k, a, b in parts]
     found = [Tally(job.encoding) for _ in sources]
     try:
+        for k, source in enumerate(sources):
+            # the standard input of a worker is another one
+            if source.path == "-":
+                found[k] = tally_part(source, job, progress=progress)
         for (k, *_), future in zip(parts, waiting, strict=True):
             part = future.result()
             found[k].add(part)

@@ -14,7 +14,7 @@ import re
 import sys
 import zlib
 from collections import Counter as Counts
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -28,6 +28,9 @@ from costmodel.tokens.formats import shape_of
 
 BLOCK = 1 << 22  # bytes read and parsed at a time
 SNIFFED = 20  # records from which the format is told
+HEAD = 1 << 16  # bytes from which the kind of file is told
+LONGEST_CELL = (1 << 31) - 1  # characters; more than a C long holds is an error on Windows
+NOT_UTF8 = "is not UTF-8 text"
 TEXT_SUFFIXES = (".txt", ".md", ".rst", ".text", ".markdown", ".html", ".tex")
 DATA_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 PACKED_SUFFIXES = (".gz", ".zst")
@@ -61,6 +64,7 @@ class Source:
         shape: Shape of its records, one of SHAPES.
         stated: Whether the user stated the shape.
         columns: Key of the shape -> key in the file, where they differ.
+        head: Bytes of standard input that were read to tell what it is.
     """
 
     path: str
@@ -69,6 +73,7 @@ class Source:
     shape: str = ""
     stated: bool = False
     columns: Mapping[str, str] = field(default_factory=dict)
+    head: bytes = field(default=b"", repr=False)
 
     @property
     def name(self) -> str:
@@ -87,14 +92,19 @@ class Broken:
 
 
 @contextmanager
-def opened(path: str, packed: str = "") -> Iterator[BinaryIO]:
+def opened(path: str, packed: str = "", head: bytes = b"") -> Iterator[BinaryIO]:
     """Open a file for reading bytes, unpacked.
+
+    Args:
+        path: The file; "-" = standard input.
+        packed: Suffix of its compression, blank for none.
+        head: What was read of standard input before.
 
     Raises:
         DataError: If it is not there or cannot be read.
     """
     if path == "-":
-        yield _unpacked(sys.stdin.buffer, packed)
+        yield cast("BinaryIO", io.BufferedReader(_Standard(head), BLOCK))
         return
     place = Path(path)
     if place.is_dir():
@@ -111,6 +121,25 @@ def opened(path: str, packed: str = "") -> Iterator[BinaryIO]:
         raise DataError(message) from None
     with raw, _unpacked(raw, packed) as stream:
         yield stream
+
+
+class _Standard(io.RawIOBase):
+    """Standard input, from the bytes on that were read of it before."""
+
+    def __init__(self, head: bytes) -> None:
+        """Begin with what was read."""
+        self.head = head
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer; return how many bytes came."""
+        data = self.head[: len(buffer)] or sys.stdin.buffer.read(len(buffer))
+        self.head = self.head[len(buffer) :]
+        buffer[: len(data)] = data
+        return len(data)
 
 
 def _unpacked(raw: BinaryIO, packed: str) -> BinaryIO:
@@ -153,7 +182,7 @@ def parsed(raw: bytes | memoryview) -> Any:
         # halves of surrogate pairs, NaN and a byte-order mark are beyond orjson
         return json.loads(raw.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        return Broken("is not UTF-8 text")
+        return Broken(NOT_UTF8)
     except RecursionError:
         return Broken("is nested too deeply")
     except ValueError as error:
@@ -232,6 +261,9 @@ def _of_array(stream: BinaryIO, progress: Progress) -> Iterator[Item]:
         line += text.count("\n", at, after)
         at = after
         if at < len(text) and inside and text[at] == "]":
+            rest = text[at + 1 :].lstrip() or reader.read(BLOCK).lstrip()
+            if rest:
+                yield line, Broken("the array ends here, and what follows cannot be read"), b""
             progress.lines = line + text.count("\n", at)
             return
         try:
@@ -259,21 +291,30 @@ def _of_array(stream: BinaryIO, progress: Progress) -> Iterator[Item]:
             more = reader.read(max(BLOCK, len(text) - at))
             text, at, whole = text[at:] + more, 0, not more
             continue
-        raw = text[at:end].encode("utf-8", "surrogatepass")
+        raw = text[at:end].encode("utf-8", "surrogateescape")
         progress.bytes += len(raw)
         progress.lines = line
-        yield line, record, raw
+        yield line, _decoded(record, raw), raw
         line += text.count("\n", at, end)
         at = end
         if at > BLOCK:
             text, at = text[at:], 0
 
 
+def _decoded(record: Any, raw: bytes) -> Any:
+    """Return a record, unless its bytes are no UTF-8."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return Broken(NOT_UTF8)
+    return record
+
+
 def _of_csv(stream: BinaryIO, progress: Progress, name: str) -> Iterator[Item]:
     """Yield the rows of a table with a header."""
-    csv.field_size_limit(sys.maxsize)
+    csv.field_size_limit(LONGEST_CELL)
     reader = _as_text(stream)
-    delimiter = "\t" if ".tsv" in name else ","
+    delimiter = "\t" if ".tsv" in Path(name).suffixes else ","
     rows = csv.reader(reader, delimiter=delimiter, strict=True)
     try:
         header = [cell.strip() for cell in next(rows, [])]
@@ -291,7 +332,8 @@ def _of_csv(stream: BinaryIO, progress: Progress, name: str) -> Iterator[Item]:
                 yield line, Broken(f"has {len(row)} cells, the header {len(header)}"), raw
             else:
                 cells = zip(header, row, strict=True)
-                yield line, {key: _cell(key, value) for key, value in cells}, raw
+                record = {key: _cell(key, value) for key, value in cells}
+                yield line, _decoded(record, raw), raw
     except csv.Error as error:
         yield progress.lines + 1, Broken(f"is no row of CSV: {error}"), b""
 
@@ -327,9 +369,9 @@ def _of_parquet(path: str, progress: Progress) -> Iterator[Item]:
         raise DataError(message) from None
 
 
-# where a text can be cut without changing its tokens: no token of these encodings joins an end of
-# line to a letter behind it
-CUT = re.compile(r"\n(?=[A-Za-z])")
+# where a text can be cut without changing its tokens: no token of these encodings joins a letter or
+# digit to white space behind it
+CUT = re.compile(r".*[^\W_](?=\s)", re.DOTALL)
 
 
 def pieces(stream: BinaryIO, progress: Progress, name: str) -> Iterator[str]:
@@ -340,7 +382,7 @@ def pieces(stream: BinaryIO, progress: Progress, name: str) -> Iterator[str]:
         try:
             piece = decoder.read(BLOCK)
         except UnicodeDecodeError:
-            message = f"{name} line {progress.lines + 1}: is not UTF-8 text"
+            message = f"{name} line {progress.lines + 1}: {NOT_UTF8}"
             raise DataError(message) from None
         if "\0" in piece:
             message = f"{name} line {progress.lines + 1}: is a binary file, not text"
@@ -352,10 +394,10 @@ def pieces(stream: BinaryIO, progress: Progress, name: str) -> Iterator[str]:
             progress.lines += bool(held) and not held.endswith("\n")
             yield held
             return
-        cuts = [found.end() for found in CUT.finditer(held)]
-        if cuts:
-            yield held[: cuts[-1]]
-            held = held[cuts[-1] :]
+        cut = CUT.match(held)
+        if cut:
+            yield held[: cut.end()]
+            held = held[cut.end() :]
 
 
 # what a file is
@@ -377,10 +419,18 @@ def sniff(path: str, columns: Mapping[str, str] | None = None, shape: str = "") 
     suffix = suffixes[-1] if suffixes else ""
     source = Source(path, "lines", packed, shape, bool(shape), columns or {})
     if path == "-":
-        beginning = cast("io.BufferedReader", sys.stdin.buffer).peek(1 << 16)
-    else:
-        with reading(source), opened(path, packed) as stream:
-            beginning = stream.read(1 << 16)
+        return _sniffed_input(source)
+    with reading(source), opened(path, packed) as stream:
+        source = _told(source, stream.read(HEAD), suffix)
+    if source.shape:
+        return source
+    progress = Progress()
+    with reading(source, progress), closing(items(source, progress)) as records:
+        return _shaped(source, records)
+
+
+def _told(source: Source, beginning: bytes, suffix: str) -> Source:
+    """Tell how a file is laid out; the shape, too, where nothing else can be."""
     kind = _kind(beginning, suffix)
     if not beginning.strip() and kind != "parquet":
         message = f"{source.name}: is empty"
@@ -388,42 +438,33 @@ def sniff(path: str, columns: Mapping[str, str] | None = None, shape: str = "") 
     if kind not in ("parquet", "text") and b"\0" in beginning:
         message = f"{source.name}: is a binary file, not a dataset"
         raise DataError(message)
-    source = replace(source, kind=kind)
-    if shape:
-        return source
-    if kind == "text":
-        return replace(source, shape="text")
-    if path == "-":
-        return replace(source, shape=_shape_of_beginning(source, beginning))
-    progress = Progress()
-    shapes: list[str] = []
-    first: Any = None
-    with reading(source, progress), closing(items(source, progress)) as records:
-        for _, record, _ in islice(records, SNIFFED):
-            if first is None or isinstance(first, Broken):
-                first = record
-            shapes.append(shape_in(source, record))
-    return replace(source, shape=_most(shapes, first, source))
+    return replace(source, kind=kind, shape=source.shape or ("text" if kind == "text" else ""))
 
 
-def _shape_of_beginning(source: Source, beginning: bytes) -> str:
-    lines = beginning.splitlines()[:SNIFFED]
-    if source.kind == "array":
-        items = list(_of_array(io.BytesIO(beginning), Progress()))
-        records = [record for _, record, _ in items[:SNIFFED]]
-    elif source.kind == "csv":
-        table = _of_csv(io.BytesIO(beginning), Progress(), source.path)
-        records = [record for _, record, _ in table][:SNIFFED]
-    else:
-        records = [parsed(line) for line in lines if line.strip()]
-    return _most([shape_in(source, r) for r in records], records[0] if records else None, source)
+def _sniffed_input(source: Source) -> Source:
+    """Tell what standard input holds from as much as it takes; that is read but once."""
+    head, ended = b"", False
+    while True:
+        block = sys.stdin.buffer.read(HEAD)
+        head, ended = head + block, len(block) < HEAD
+        found = replace(_told(source, head, ""), head=head)
+        if found.shape:
+            return found
+        try:
+            return _shaped(found, _items_of(found, io.BytesIO(head), Progress()))
+        except DataError:
+            if ended or len(head) >= BLOCK:
+                raise
 
 
-def _most(shapes: Sequence[str], first: Any, source: Source) -> str:
-    """Return the shape that most of the first records have."""
+def _shaped(source: Source, records: Iterator[Item]) -> Source:
+    """Take the shape that most of the first records have."""
+    some = [record for _, record, _ in islice(records, SNIFFED)]
+    shapes = [shape_in(source, record) for record in some]
     known = Counts(shape for shape in shapes if shape)
     if known:
-        return known.most_common(1)[0][0]
+        return replace(source, shape=known.most_common(1)[0][0])
+    first = next((r for r in some if not isinstance(r, Broken)), some[0] if some else None)
     if isinstance(first, dict):
         keys = ", ".join(sorted(map(str, first))[:8]) or "none"
         message = (
@@ -463,13 +504,18 @@ def items(
     if source.kind == "parquet":
         yield from _of_parquet(source.path, progress)
         return
-    with opened(source.path, source.packed) as stream:
-        if source.kind == "lines":
-            yield from _of_lines(stream, start, stop, progress)
-        elif source.kind == "array":
-            yield from _of_array(stream, progress)
-        else:
-            yield from _of_csv(stream, progress, source.path)
+    with opened(source.path, source.packed, source.head) as stream:
+        yield from _items_of(source, stream, progress, start, stop)
+
+
+def _items_of(
+    source: Source, stream: BinaryIO, progress: Progress, start: int = 0, stop: int | None = None
+) -> Iterator[Item]:
+    if source.kind == "lines":
+        return _of_lines(stream, start, stop, progress)
+    if source.kind == "array":
+        return _of_array(stream, progress)
+    return _of_csv(stream, progress, source.path)
 
 
 def renamed(source: Source, record: Any) -> Any:

@@ -14,10 +14,11 @@ import numpy as np
 
 from costmodel.errors import DataError
 from costmodel.months import Array
-from costmodel.tokens.corpus import Job, Tallier, Tally, named
+from costmodel.tokens.corpus import Job, Tallier, Tally, named, prompt_tokens
 from costmodel.tokens.counting import counter
 from costmodel.tokens.formats import Batch, extract
 from costmodel.tokens.reading import (
+    Broken,
     Progress,
     Source,
     items,
@@ -40,6 +41,7 @@ class Sampled:
         records: Records of the whole, likewise. [1]
         lengths, examples: Lengths drawn, and how many examples of the whole each stands for.
         by_role: Tokens of the whole by role and field. [token]
+        prompts: Tokens of the whole in prompts of preferences. [token]
     """
 
     tally: Tally
@@ -49,8 +51,10 @@ class Sampled:
     lengths: Array
     examples: Array
     by_role: dict[str, int]
+    prompts: float
 
 
+MOST = 1_000_000  # records drawn; who wants more can count them all
 NORMAL_95 = 1.959963984540054
 
 
@@ -71,8 +75,8 @@ def sample(source: Source, job: Job, size: int, seed: int = 0) -> Sampled:
     Raises:
         DataError: If the file cannot be read or no line drawn is a record.
     """
-    if size < 2:  # noqa: PLR2004
-        message = f"a sample has at least 2 records, got {size}"
+    if not 2 <= size <= MOST:  # noqa: PLR2004
+        message = f"a sample has at least 2 and at most {MOST:,} records, got {size:,}"
         raise DataError(message)
     draw = random.Random(seed)
     if source.kind == "text":
@@ -128,11 +132,12 @@ def _estimated(
         record = renamed(source, parsed(raw))
         shape = source.shape if source.stated else shape_in(source, record)
         try:
-            if not isinstance(record, dict) or not shape:
-                message = "is no record of a known format"
-                raise DataError(message)  # noqa: TRY301
-            extract(batch, record, shape, k + 1, 0)
-            at.append(k)
+            if isinstance(record, dict) and shape:
+                extract(batch, record, shape, k + 1, 0)
+                at.append(k)
+            elif raw.strip():
+                said = record.reason if isinstance(record, Broken) else ""
+                tallier.tally.problem(k + 1, said or "is no record of a known format")
         except DataError as error:
             tallier.tally.problem(k + 1, str(error))
     if not at:
@@ -146,6 +151,8 @@ def _estimated(
     # how many records of the file a line drawn stands for
     stands = total / sizes if records is None else np.full(len(lines), float(records))
     number = (float(records or 0),) * 3 if records is not None else _interval(found * stands)
+    # nothing is drawn twice from a file that is read through
+    drawn = 0.0 if records is None else len(lines) / records
     share = stands[at] / len(lines)
     shown = replace(
         tallier.tally,
@@ -156,15 +163,23 @@ def _estimated(
     return Sampled(
         tally=tallier.tally,
         size=len(lines),
-        tokens=_interval(tokens * stands),
+        tokens=_interval(tokens * stands, drawn),
         records=number,
         lengths=np.asarray(each, float),
         examples=share,
         by_role=shown.by_role(),
+        prompts=float(share @ prompt_tokens(table, each)),
     )
 
 
-def _interval(values: Array) -> tuple[float, float, float]:
+def _interval(values: Array, drawn: float = 0.0) -> tuple[float, float, float]:
+    """Return the mean of estimates, and the ends of its interval.
+
+    Args:
+        values: What each record drawn says about the whole. shape (N,)
+        drawn: Share of the whole that was drawn; 0 where a record may be drawn again. [1]
+    """
     mean = float(values.mean())
-    half = NORMAL_95 * float(values.std(ddof=1)) / len(values) ** 0.5
+    spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+    half = NORMAL_95 * spread * ((1 - drawn) / len(values)) ** 0.5
     return mean, max(0.0, mean - half), mean + half

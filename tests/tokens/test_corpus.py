@@ -21,7 +21,7 @@ from costmodel.errors import DataError
 from costmodel.tokens import corpus
 from costmodel.tokens.corpus import Job, Tally, parts_of, tally_files, tally_part
 from costmodel.tokens.counting import counter
-from costmodel.tokens.reading import BLOCK, sniff
+from costmodel.tokens.reading import BLOCK, Progress, pieces, sniff
 
 CHAT = [{"role": "user", "content": "How much?"}, {"role": "assistant", "content": "Three."}]
 
@@ -113,6 +113,13 @@ def test_a_broken_line_and_a_duplicate_are_reported(plain: Path) -> None:
     [(line, reason)] = found.problems
     assert line == 301
     assert reason.startswith("is cut short")
+
+
+def test_records_of_equal_length_and_checksum_are_no_duplicates(tmp_path: Path) -> None:
+    # both lines have the CRC-32 0x938c0d9d
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(lines([{"text": "fomlonrv"}, {"text": "olbfmjqn"}]))
+    assert whole(path).duplicates == 0
 
 
 def test_parts_of_a_file_add_up_to_the_whole(plain: Path) -> None:
@@ -215,6 +222,14 @@ def test_a_long_text_is_counted_in_pieces_to_the_token(tmp_path: Path) -> None:
     assert whole(path).tokens == counter().count(text)
 
 
+def test_a_text_is_never_cut_behind_white_space() -> None:
+    # gpt2, r50k and p50k take white space together at the end of a text, and only there
+    progress = Progress()
+    [*some, last] = pieces(io.BytesIO(b"Prices.\r\n\r\nThey rise.\n\nAgain"), progress, "a.txt")
+    assert "".join([*some, last]) == "Prices.\r\n\r\nThey rise.\n\nAgain"
+    assert some == ["Prices.\r\n\r\nThey"]
+
+
 def test_markdown_is_one_record(tmp_path: Path) -> None:
     path = tmp_path / "guide.md"
     path.write_text("# Prices\n\nThey rise.\n")
@@ -295,6 +310,38 @@ def test_a_bad_line_is_listed_and_the_rest_counted(
     [(where, said)] = found.problems
     assert where == 3
     assert said.startswith(reason)
+
+
+def test_records_behind_the_end_of_an_array_are_no_silent_loss(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(json.dumps(chats(2)).encode() + b"\n" + json.dumps(chats(3)).encode() + b"\n")
+    found = whole(path)
+    assert found.records == 2
+    assert found.problems == [(1, "the array ends here, and what follows cannot be read")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b"prompt,completion\nx,y\ncaf\xe9,y\n"),
+        (
+            "a.json",
+            b'[{"prompt": "x", "completion": "y"},\n\n{"prompt": "caf\xe9", "completion": ""}]',
+        ),
+    ],
+)
+def test_a_record_that_is_not_utf_8_is_listed(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    found = whole(path)
+    assert (found.records, found.problems) == (1, [(3, "is not UTF-8 text")])
+
+
+def test_the_name_of_a_folder_says_nothing_about_a_table(tmp_path: Path) -> None:
+    path = tmp_path / "was.tsv.once" / "a.csv"
+    path.parent.mkdir()
+    path.write_text("prompt,completion\nx,y\n")
+    assert whole(path).records == 1
 
 
 def test_odd_but_good_lines_are_counted(tmp_path: Path) -> None:

@@ -77,3 +77,31 @@ def test_a_file_that_cannot_be_entered_is_read_through(many: Path, tmp_path: Pat
 def test_a_sample_of_one_is_refused(many: Path) -> None:
     with pytest.raises(DataError, match="at least 2"):
         sample(sniff(str(many)), Job(), 1)
+
+
+def test_a_file_drawn_whole_leaves_no_doubt(tmp_path: Path) -> None:
+    table = tmp_path / "a.csv"
+    table.write_text("prompt,completion\nHow much?,Three.\nWhat else,\n")
+    truth = tally_part(sniff(str(table)), Job())
+    assert sample(sniff(str(table)), Job(), 10).tokens == (truth.tokens,) * 3
+    table.write_text("prompt,completion\nHow much?,Three.\n")
+    assert sample(sniff(str(table)), Job(), 10).records == (1.0, 1.0, 1.0)
+
+
+def test_prompts_of_a_sample_stand_for_the_whole(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    pair = {"prompt": "How much is it?", "chosen": "Three dollars.", "rejected": "No idea."}
+    path.write_text((json.dumps(pair) + "\n") * 500)
+    truth = tally_part(sniff(str(path)), Job())
+    # all records are alike, so that any sample knows the whole
+    assert sample(sniff(str(path)), Job(), 10).prompts == pytest.approx(truth.prompts)
+    assert truth.prompts == 500 * 5
+
+
+def test_a_broken_line_that_is_drawn_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "How much?"}\n{"text": "cut\n\n\n')
+    found = sample(sniff(str(path)), Job(), 200).tally
+    [reason] = found.reasons
+    assert reason.startswith("is cut short")
+    assert found.records + found.reasons[reason] < 200  # blank lines are neither

@@ -667,7 +667,7 @@ def test_every_option_that_names_a_file_is_known_to_read_or_to_write_it() -> Non
         for name, hint in get_type_hints(command.callback, include_extras=True).items():
             kind, *told = get_args(hint) if get_origin(hint) is Annotated else (hint,)
             if told and isinstance(told[0], OptionInfo) and Path in (kind, *get_args(kind)):
-                known = {*(told[0].param_decls or [f"--{name}"])}
+                known = {told[0].default, f"--{name}"}
                 assert known & {*OUTPUTS, *read}, (command.name, name)
 
 

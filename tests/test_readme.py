@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 import costmodel as cm
-from costmodel.cli import TWO_WORDS
+from costmodel.cli.commands import TWO_WORDS
 from costmodel.cli.shell import app
 
 ROOT = Path(__file__).parents[1]

@@ -452,7 +452,7 @@ def _of_stages(scenario: Scenario, option: Option | Mix, book: PriceBook) -> dic
             offer = _offer(scenario, stage, approach, book)
             standing = isinstance(stage.host, STANDING)
             if offer is not None:
-                fixed = offer.until_kind in ("fixed", "")
+                fixed = offer.dates_are_certain
                 closes, stops = offer.training_until, offer.inference_until
                 facts["tuning_closes"] = closes is not None and fixed and closes < end
                 served = stops is not None and offer.provider == stage.host.provider

@@ -213,7 +213,7 @@ def _ratio(file: TrainingFile, offer: TuningOffer, book: PriceBook) -> tuple[flo
 
 def _refusal(job: Job, offer: TuningOffer, on: date) -> str | None:
     """Say why a provider does not take the job, or nothing."""
-    certain = offer.until_kind in ("fixed", "")
+    certain = offer.dates_are_certain
     # the lengths of a file are looked at one by one
     limit = math.inf if math.isnan(offer.max_example_tokens) else offer.max_example_tokens
     fits = job.file is not None or job.example_tokens <= limit

@@ -82,8 +82,9 @@ def training_bill(
     warnings: list[str] = []
     if method is None and offer.method:
         said.append(f"method not given: {offer.method} taken")
+    when = "on" if offer.dates_are_certain else "not sooner than"
     if offer.training_until is not None:
-        if offer.until_kind in ("fixed", "") and day >= offer.training_until:
+        if offer.dates_are_certain and day >= offer.training_until:
             following = book.catalog.model(provider, model).replaced_by
             remedy = f"; {provider} names {following} as replacement" if following else ""
             message = (
@@ -91,15 +92,9 @@ def training_bill(
                 f"so not on {day}{remedy}"
             )
             raise PriceError(message)
-        sooner = "" if offer.until_kind in ("fixed", "") else "not sooner than "
-        warnings.append(
-            f"{provider} stops tuning {offer.sku} {sooner or 'on '}{offer.training_until}"
-        )
+        warnings.append(f"{provider} stops tuning {offer.sku} {when} {offer.training_until}")
     if offer.inference_until is not None:
-        sooner = "" if offer.ends_for_certain else "not sooner than "
-        warnings.append(
-            f"tunes of {offer.sku} stop answering {sooner or 'on '}{offer.inference_until}"
-        )
+        warnings.append(f"tunes of {offer.sku} stop answering {when} {offer.inference_until}")
     if offer.open_to == "existing":
         warnings.append(f"{provider} takes these jobs from existing customers only")
 

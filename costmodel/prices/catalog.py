@@ -119,9 +119,14 @@ class TuningOffer:
         return tuning_sku(self.row)
 
     @property
+    def dates_are_certain(self) -> bool:
+        """Whether `training_until` and `inference_until` were announced, not `not before`."""
+        return self.until_kind in ("fixed", "")
+
+    @property
     def ends_for_certain(self) -> bool:
         """Whether `inference_until` was announced, rather than `not before`."""
-        return self.inference_until is not None and self.until_kind in ("fixed", "")
+        return self.inference_until is not None and self.dates_are_certain
 
 
 def _billions(value: object) -> str:

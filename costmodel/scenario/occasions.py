@@ -128,7 +128,7 @@ def _changes(draft: Draft, span: Span, active: Array) -> Iterator[Occasion]:
     months, settings = draft.terms.months, draft.scenario.upkeep
     trainable: Numeric = 1.0
     closes = span.offer.training_until if span.offer is not None else None
-    if closes is not None and span.offer is not None and span.offer.until_kind in ("fixed", ""):
+    if closes is not None and span.offer is not None and span.offer.dates_are_certain:
         open_days = months.between(span.since, min(max(closes, span.since), span.until))
         trainable = np.where(active > 0, open_days / np.where(active > 0, active, 1.0), 1.0)
     regular = []

@@ -66,7 +66,7 @@ def _closed(offer: TuningOffer | None, model: Model, on: date | None) -> bool:
         return False
     if model.retires is not None and model.retires <= on:
         return False
-    return offer.until_kind in ("fixed", "") and offer.training_until <= on
+    return offer.dates_are_certain and offer.training_until <= on
 
 
 def _found_offer(draft: Draft, option: Option, stage: Stage, on: date) -> TuningOffer | None:
@@ -117,7 +117,7 @@ def _offer(
         )
         raise InfeasibleError(message)
     if offer.training_until is not None and built >= offer.training_until:
-        if offer.until_kind in ("fixed", ""):
+        if offer.dates_are_certain:
             message = f"{provider} takes no jobs to tune {offer.sku} since {offer.training_until}"
             raise InfeasibleError(message)
         draft.warnings.append(
@@ -132,7 +132,7 @@ def _market_notes(draft: Draft, offer: TuningOffer) -> None:
     day = offer.training_until
     if day is None or day >= draft.terms.months.end:
         return
-    certain = offer.until_kind in ("fixed", "")
+    certain = offer.dates_are_certain
     verb = "stopped" if day <= draft.scenario.start else "stops"
     what = f"{offer.provider} {verb} tuning {offer.sku}"
     draft.warnings.append(f"{what} {'on' if certain else 'not sooner than'} {day}")

@@ -65,7 +65,7 @@ def duplicates(
         for j in shared:
             gone |= _again(whole, prints[j][1])
         names = [parts[j].export.file for j in shared]
-        if part.sums and not add:
+        if not add:
             _refuse(files, shared, prints, k, gone)
         if gone.any():
             skips[k] = np.flatnonzero(gone)
@@ -158,7 +158,7 @@ def _place(path: str, record: int) -> str:
 
 
 def _prints(path: str) -> tuple[Hashes, Hashes, Bools]:
-    """Return what each record is about, all that it says, and whether it is one request."""
+    """Return what each record is about, all that it says, and whether it is a nameless request."""
     from costmodel.usage import reading
 
     source, layout, _ = reading.opened(path)
@@ -177,7 +177,8 @@ def _prints(path: str) -> tuple[Hashes, Hashes, Bools]:
             whole = key
             for name in reading.SAID:
                 whole = _mixed(whole, columns.get(name, COLUMNS[name][1]))
-            singles.append(np.broadcast_to(np.asarray(columns.get("single", False)), (count,)))
+            single = columns.get("single", not layout.sums and not scope)
+            singles.append(np.broadcast_to(np.asarray(single), (count,)))
         keys.append(key)
         wholes.append(whole)
     none = np.zeros(0, np.uint64)

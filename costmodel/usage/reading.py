@@ -15,7 +15,7 @@ import numpy as np
 from costmodel.errors import DataError
 from costmodel.tokens.reading import Source, reading
 from costmodel.usage import records
-from costmodel.usage.cells import BadCellError
+from costmodel.usage.cells import SHOWN, BadCellError
 from costmodel.usage.condensing import Grain, condensed, summed
 from costmodel.usage.layouts import LAYOUTS
 from costmodel.usage.layouts.base import PRIVATE, Columns, Layout
@@ -29,6 +29,7 @@ EMPTY = Layout("no record", frozenset(), lambda _: {})  # a page, or an array, o
 KEPT = 1 << 20  # rows of a file up to which all of them are kept
 BLOCK = 1 << 20  # bytes read at a time to tell whether two files are the same
 DATA = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".gz", ".zst")
+MANIFEST = "manifest.json"
 OVERLAPS = ("refuse", "add")
 # columns of sums that tell whether two rows say the same
 SAID = (*TOKENS, "requests", "quantity", "amount")
@@ -73,7 +74,8 @@ def recognised(columns: Iterable[str], name: str, layouts: Sequence[Layout] = LA
     }
     shares = {x.name: len(lacking[x.name]) / len(x.needs) for x in layouts}
     near = min(shares, key=lambda name: shares[name])
-    shown = ", ".join(sorted(columns)[:8]) or "none"
+    # without a header the first line may be anything, private text included
+    shown = ", ".join(column[:SHOWN] for column in sorted(columns)[:8]) or "none"
     hint = (
         f"; {near} comes nearest and lacks {', '.join(lacking[near])}"
         if shares[near] < 1
@@ -259,7 +261,12 @@ def files_of(paths: Iterable[str | Path]) -> list[str]:
         if not place.is_dir():
             found.append(str(path))
             continue
-        inside = sorted(x for x in place.rglob("*") if x.is_file() and x.suffix.lower() in DATA)
+        inside = sorted(
+            x
+            for x in place.rglob("*")
+            # clouds put a list of the files beside them
+            if x.is_file() and x.suffix.lower() in DATA and not x.name.lower().endswith(MANIFEST)
+        )
         if not inside:
             message = f"{path}: no export in this folder ({', '.join(DATA)})"
             raise DataError(message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -193,7 +194,8 @@ class _Checked(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Read some bytes, and check them."""
-        block = self.stream.read(len(buffer))
+        with reading(self.source, files.Progress(self.line - 1)):
+            block = self.stream.read(len(buffer))
         self._check(block)
         buffer[: len(block)] = block
         return len(block)
@@ -300,18 +302,18 @@ def where(source: Source, batch: Batch, at: int) -> str:
     with reading(source), opened(source.path, source.packed) as stream:
         text = io.TextIOWrapper(stream, "utf-8-sig", errors="replace", newline="")
         table = csv.reader(text, delimiter=delimiter)
-        before = 0
-        for seen, row in enumerate(filter(None, _rows_with_line(table))):
-            if seen == number:
-                return f"{source.name} line {before + 1}"
-            before = row
-    return f"{source.name} record {number}"
+        line = next(islice(_first_lines(table), number, None), 0)
+    return f"{source.name} line {line}" if line else f"{source.name} record {number}"
 
 
-def _rows_with_line(table: Any) -> Iterator[int]:
-    """Yield the last line of each row that is not blank, 0 for those that are."""
+def _first_lines(table: Any) -> Iterator[int]:
+    """Yield the line on which each row begins that is not blank."""
+    csv.field_size_limit(sys.maxsize)
+    line = 1
     for row in table:
-        yield table.line_num if row else 0
+        if row:
+            yield line
+        line = table.line_num + 1
 
 
 # JSON

@@ -44,3 +44,35 @@ def test_a_wrong_cell_is_named_with_file_and_line(tmp_path: Path, line: str, sai
     (tmp_path / "own.csv").write_text(OWN + line + "\n")
     with pytest.raises(DataError, match=said.replace("(", r"\(")):
         read(tmp_path / "own.csv")
+
+
+def test_a_request_that_two_exports_state_differently_is_refused(tmp_path: Path) -> None:
+    log = "request_id,startTime,model,custom_llm_provider,prompt_tokens,completion_tokens,spend\n"
+    line = "r{},2026-11-01T10:00:00Z,gpt-5-mini,openai,1000,10,{}\n"
+    (tmp_path / "a.csv").write_text(log + line.format(1, 0.1) + line.format(2, 0.1))
+    (tmp_path / "b.csv").write_text(log + line.format(2, 0.2) + line.format(3, 0.2))
+    with pytest.raises(DataError, match=r"^b.csv line 2 and a.csv line 3 .* differ"):
+        read(tmp_path)
+    assert len(read(tmp_path, overlaps="add").frame) == 4
+    # the same without ids may be two requests
+    plain = "date,provider,model,input_tokens\n2026-11-01T10:00:00Z,openai,gpt-5-mini,{}\n"
+    (tmp_path / "a.csv").write_text(plain.format(5))
+    (tmp_path / "b.csv").write_text(plain.format(6))
+    assert len(read(tmp_path).frame) == 2
+
+
+def test_a_folder_may_mix_layouts_and_hold_the_list_of_its_files(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text(OWN)
+    (tmp_path / "costs.csv").write_text("start_time,amount_value\n1793491200,0.5\n")
+    (tmp_path / "october-Manifest.json").write_text('{"reportKeys": ["own.csv"]}')
+    (tmp_path / "notes.txt").write_text("ours")
+    ledger = read(tmp_path)
+    assert [x.layout for x in ledger.exports] == ["openai costs", "costmodel"]
+    assert ledger.records == 4
+
+
+def test_a_table_without_a_header_does_not_repeat_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(f"2026-11-01,{'secret ' * 100}\n")
+    with pytest.raises(DataError, match="no known export has the columns") as error:
+        read(tmp_path / "log.csv")
+    assert len(str(error.value)) < 300

@@ -46,9 +46,10 @@ def rows(batch: pd.DataFrame) -> Columns:
     made: Columns = {"day": day, "minute": minute} | taken(batch, **{name: name for name in WORDS})
     made["scope"] = [batch[name] for name in ("request_id",) if name in batch]
     # with a time of day a row is a request, not a sum that another export may contradict
-    made["single"] = minute >= 0
-    if "request_id" not in batch and (minute >= 0).any():
-        made["scope"] = [batch["date"]]
+    if "request_id" not in batch:
+        made["single"] = minute >= 0
+        if (minute >= 0).any():
+            made["scope"] = [batch["date"]]
     if "tags" in batch:
         made["tags"] = tagged(batch["tags"])
     if "mode" in batch:

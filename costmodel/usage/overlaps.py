@@ -167,18 +167,19 @@ def _prints(path: str) -> tuple[Hashes, Hashes, Bools]:
     singles: list[Bools] = []
     for batch in records.batches(source, layout, records.Progress()):
         count = len(batch.frame)
-        key, whole = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
-        for _, columns in reading._parts_of(layout, batch, source)[:1]:
-            scope = list(columns.pop("scope", ()))
-            for values in (*(columns.get(name, COLUMNS[name][1]) for name in reading.KEY), *scope):
-                key = _mixed(key, values)
-            for name in ("day", "minute"):
-                key = _mixed(key, np.asarray(columns.get(name, -1)).astype(np.int64))
-            whole = key
+        parts = [columns for _, columns in reading._parts_of(layout, batch, source)]
+        key, first = np.zeros(count, np.uint64), parts[0]
+        scope = first.get("scope", ())
+        for values in (*(first.get(name, COLUMNS[name][1]) for name in reading.KEY), *scope):
+            key = _mixed(key, values)
+        for name in ("day", "minute"):
+            key = _mixed(key, np.asarray(first.get(name, -1)).astype(np.int64))
+        whole = key
+        for columns in parts:
             for name in reading.SAID:
                 whole = _mixed(whole, columns.get(name, COLUMNS[name][1]))
-            single = columns.get("single", not layout.sums and not scope)
-            singles.append(np.broadcast_to(np.asarray(single), (count,)))
+        single = first.get("single", not layout.sums and not scope)
+        singles.append(np.broadcast_to(np.asarray(single), (count,)))
         keys.append(key)
         wholes.append(whole)
     none = np.zeros(0, np.uint64)

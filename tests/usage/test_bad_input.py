@@ -91,6 +91,12 @@ def test_a_wrong_file_is_named(tmp_path: Path, name: str, content: bytes | str, 
     assert said in found or said == "log.csv"
 
 
+def test_cached_tokens_are_part_of_all_input(tmp_path: Path) -> None:
+    text = "date,provider,model,input_tokens,cached_input_tokens\n2026-10-03,openai,m,5,9\n"
+    said = refused(tmp_path / "log.csv", text)
+    assert said == "log.csv line 2: 9 cached and written tokens exceed the 5 tokens of all input"
+
+
 def test_an_export_without_a_record_says_so(tmp_path: Path, book: PriceBook) -> None:
     (tmp_path / "log.csv").write_text(HEADER + "\n")
     ledger = read(tmp_path / "log.csv")

@@ -23,6 +23,7 @@ from costmodel.usage.layouts.base import (
     requests_of,
     taken,
     tokens,
+    told,
 )
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _scope(batch: pd.DataFrame) -> list[Any]:
 def _mode(batch: pd.DataFrame, name: str) -> Any:
     mode = levels(mode_of, batch[name]) if name in batch else "standard"
     if "speed" in batch:
-        fast = np.asarray(levels(lambda word: word.lower(), batch["speed"]), object) == "fast"
+        fast = told(lambda word: word.lower() == "fast", batch["speed"])
         mode = np.where(fast, "fast", np.asarray(mode, object))
     return mode
 
@@ -117,9 +118,8 @@ def usage(batch: pd.DataFrame, names: dict[str, str]) -> Rows:
     main = made | used | {"requests": requests}
     if "context_window" in batch:
         # told apart by the export, and surer than a mean
-        long = levels(lambda word: "long" if LONG.search(word) else "", batch["context_window"])
-        is_long = np.asarray(long, object) == "long"
-        main["request_tokens"] = np.where(is_long, LONG_TOKENS, 0).astype(np.int64)
+        long = told(LONG.search, batch["context_window"])
+        main["request_tokens"] = np.where(long, LONG_TOKENS, 0).astype(np.int64)
     found: Rows = [(None, main)]
     searches = tokens(batch, names["searches"])
     at = np.flatnonzero(searches)

@@ -26,7 +26,9 @@ from costmodel.usage.layouts.base import (
     tag,
     tagged,
     taken,
+    texts,
     times,
+    told,
     type_of,
 )
 
@@ -133,32 +135,32 @@ def rows(batch: pd.DataFrame, old: int) -> Rows:
                 made[word] = tag(batch[has["tags"]], word, f"user_{word}", f"user:{word}")
     region = has.get("region", has.get("region_old", ""))
     where = np.asarray(cells.words(batch[region]), object) if region else ""
-    kind = np.asarray(
-        levels(lambda w: KIND.get(w, "purchase" if "Fee" in w else "charge"), text["type"]), object
-    )
+    kind = texts(lambda w: KIND.get(w, "purchase" if "Fee" in w else "charge"), text["type"])
     amount = cells.numbers(batch[names["amount"]], names["amount"])
     kind = refunded(kind, amount)
     said = _joined("|", text["service"], text["name"], text["said"])
-    ai = _has("bedrock", text["product"]) | _has("bedrock edition", said)
+    ai = told(lambda w: "bedrock" in w.lower(), text["product"])
+    ai |= told(lambda w: "bedrock edition" in w.lower(), said)
     # what is reserved by the hour counts input, too, but no tokens
-    types = levels(lambda w: type_of(w) if "token" in w.lower() else "", text["usage"])
-    types = np.where(ai & (kind == "usage"), np.asarray(types, object), "")
+    types = texts(lambda w: type_of(w) if "token" in w.lower() else "", text["usage"])
+    types = np.where(ai & (kind == "usage"), types, "")
     is_tokens = types != ""
     block = levels(
         lambda w: _block(*w.partition("|")[::2]), _joined("|", text["unit"], text["said"])
     )
     factor = np.asarray(block.categories, float)[block.codes]
     made |= by_type(types, times(np.where(is_tokens, amount, 0.0), factor, names["amount"]), TYPES)
-    both = levels(lambda w: model_of(*w.partition("|")[::2]), _joined("|", text["usage"], said))
-    model = np.where(text["model"] != "", _slug(text["model"]), np.asarray(both, object))
-    what = np.asarray(levels(lambda w: _instance(w)[1], text["usage"]), object)
-    how = np.asarray(levels(lambda w: _instance(w)[0], text["usage"]), object)
+    both = texts(lambda w: model_of(*w.partition("|")[::2]), _joined("|", text["usage"], said))
+    slug = texts(lambda w: re.sub(r" +", "-", w.lower()), text["model"])
+    model = np.where(slug == "", both, slug)
+    what = texts(lambda w: _instance(w)[1], text["usage"])
+    how = texts(lambda w: _instance(w)[0], text["usage"])
     gpu = what != ""
     hours = gpu & (kind == "usage")
     made["provider"] = np.where(ai, "bedrock", np.where(gpu, "aws", "aws (other services)"))
     made["model"] = np.where(ai, model, np.where(gpu, what, ""))
-    mode = levels(lambda w: next((m for m in MODES if m in w.lower()), "standard"), text["usage"])
-    made["mode"] = np.where(gpu, how, np.asarray(mode, object))
+    mode = texts(lambda w: next((m for m in MODES if m in w.lower()), "standard"), text["usage"])
+    made["mode"] = np.where(gpu, how, mode)
     made["region"] = np.where(gpu, where, "")
     other = np.where(text["usage"] == "", "money", text["usage"])
     made["meter"] = np.where(is_tokens, "tokens", np.where(hours, "instance_hour", other))
@@ -226,11 +228,6 @@ def _joined(between: str, *columns: Any) -> Any:
     return np.array([between.join(row) for row in zip(*columns, strict=True)], object)
 
 
-def _has(word: str, values: Any) -> Any:
-    found = levels(lambda text: "x" if word in text.lower() else "", values)
-    return np.asarray(found, object) == "x"
-
-
 def _instance(usage: str) -> tuple[str, str]:
     """Return market and type of a GPU instance, blank for other usage.
 
@@ -241,10 +238,6 @@ def _instance(usage: str) -> tuple[str, str]:
     if not found or not GPUS.match(found["what"]):
         return "", ""
     return MARKET.get(found["how"], "on_demand"), found["what"]
-
-
-def _slug(values: Any) -> Any:
-    return np.asarray(levels(lambda w: re.sub(r"[ ]+", "-", w.strip().lower()), values), object)
 
 
 LAYOUTS = tuple(

@@ -27,7 +27,9 @@ from costmodel.usage.layouts.base import (
     tag,
     tagged,
     taken,
+    texts,
     times,
+    told,
     type_of,
 )
 
@@ -107,21 +109,21 @@ def rows(batch: pd.DataFrame, cost: str) -> Columns:
         made["team"] = tag(batch[has["tags"]], "team", "costcenter", "cost-center", "department")
     meter = cells.words(batch["MeterName"])
     category = np.asarray(cells.words(batch["MeterCategory"]), object)
-    ai = np.asarray(levels(lambda w: "x" if w.lower() in AI else "", category), object) == "x"
-    kind = levels(lambda word: KIND.get(word.lower(), "charge"), batch["ChargeType"])
+    ai = told(lambda word: word.lower() in AI, category)
+    kind = texts(lambda word: KIND.get(word.lower(), "charge"), batch["ChargeType"])
     quantity = cells.numbers(batch["Quantity"], "Quantity")
-    kind = refunded(np.asarray(kind, object), quantity)
-    words = np.asarray(levels(lambda w: type_of(w) if TOKENS_OF.search(w) else "", meter), object)
+    kind = refunded(kind, quantity)
+    words = texts(lambda w: type_of(w) if TOKENS_OF.search(w) else "", meter)
     words = np.where(ai & (kind == "usage"), words, "")
     block = levels(lambda word: str(block_of(word)), batch["UnitOfMeasure"])
     factor = np.asarray(block.categories, float)[block.codes]
     is_tokens = words != ""
     amounts = times(np.where(is_tokens, quantity, 0.0), factor, "Quantity")
     made |= by_type(words, amounts, TYPES) | _money(batch, cost, has)
-    made["model"] = np.where(ai, np.asarray(levels(model_of, meter), object), "")
-    made["region"] = np.where(ai, np.asarray(levels(region_of, meter), object), "")
-    made["mode"] = np.where(is_tokens, np.asarray(levels(mode_of, meter), object), "standard")
-    other = np.where(ai, np.asarray(levels(_tuned, meter), object), category)
+    made["model"] = np.where(ai, texts(model_of, meter), "")
+    made["region"] = np.where(ai, texts(region_of, meter), "")
+    made["mode"] = np.where(is_tokens, texts(mode_of, meter), "standard")
+    other = np.where(ai, texts(_tuned, meter), category)
     made["meter"] = np.where(is_tokens, "tokens", np.where(other == "", "money", other))
     train = made["meter"] == "train_mtok"
     quantity = np.where(train, quantity * factor / TOKENS_PER_MTOK, quantity)

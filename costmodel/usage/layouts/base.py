@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from costmodel.usage import cells
 from costmodel.usage.cells import BadCellError
@@ -117,6 +118,18 @@ def levels(function: Callable[[str], str], values: Any) -> Any:
         return words
     codes, names = pd.factorize(np.array(made, object))
     return pd.Categorical.from_codes(codes[words.codes], pd.Index(names, dtype="str"))
+
+
+def texts(function: Callable[[str], str], values: Any) -> npt.NDArray[np.object_]:
+    """Apply a function to each distinct text of a column; text comes out."""
+    return np.asarray(levels(function, values), object)
+
+
+def told(test: Callable[[str], object], values: Any) -> npt.NDArray[np.bool_]:
+    """Tell which texts of a column pass a test."""
+    words = cells.words(values)
+    found: npt.NDArray[np.bool_] = np.array([bool(test(str(x))) for x in words.categories], bool)
+    return np.asarray(found[words.codes])
 
 
 def taken(batch: pd.DataFrame, **columns: str) -> Columns:

@@ -30,7 +30,9 @@ from costmodel.usage.layouts.base import (
     tag,
     tagged,
     taken,
+    texts,
     times,
+    told,
     type_of,
 )
 
@@ -68,8 +70,7 @@ def _virtual(batch: pd.DataFrame) -> Any:
     """Tell rows that are priced in a currency of the vendor's own."""
     if "PricingCurrency" not in batch:
         return np.zeros(len(batch), bool)
-    own = levels(lambda w: "" if re.fullmatch("[A-Z]{3}|", w) else "x", batch["PricingCurrency"])
-    return np.asarray(own, object) == "x"
+    return ~told(lambda w: re.fullmatch("[A-Z]{3}|", w), batch["PricingCurrency"])
 
 
 def _first(batch: pd.DataFrame, names: tuple[str, ...]) -> Any:
@@ -103,17 +104,14 @@ def _tokens(batch: pd.DataFrame, use: Any) -> tuple[Columns, Any]:
                 if unit == "PricingUnit":
                     lacking = np.full(count, np.nan)
                     size = cells.numbers(batch[BLOCK], BLOCK) if BLOCK in batch else lacking
-                units = levels(lambda w: "x" if w.lower() == "units" else "", words)
-                said = levels(lambda w: "x" if azure.TOKENS_OF.search(w) else "", batch[METER])
-                both = (np.asarray(units, object) == "x") & (np.asarray(said, object) == "x")
-                block = np.where(both & _generative(batch), size, block)
+                units = told(lambda w: w.lower() == "units", words) & _generative(batch)
+                block = np.where(units & told(azure.TOKENS_OF.search, batch[METER]), size, block)
         mine = ~np.isnan(given) & ~np.isnan(block) & use
         amount, factor = np.where(mine, given, amount), np.where(mine, block, factor)
     kinds = np.full(count, "", object)
     for name in KIND_OF_TOKEN:
         if name in batch:
-            said = np.asarray(levels(type_of, batch[name]), object)
-            kinds = np.where(kinds == "", said, kinds)
+            kinds = np.where(kinds == "", texts(type_of, batch[name]), kinds)
     counted = ~np.isnan(amount)
     kinds = np.where(counted, kinds, "")
     signed = np.where(kinds != "", amount, 0.0)
@@ -132,11 +130,10 @@ def rows(batch: pd.DataFrame) -> Rows:
     """Read charges: what was billed with the tokens, and the effective cost behind it."""
     day, minute = cells.moments(batch["ChargePeriodStart"], "ChargePeriodStart", "month first")
     made: Columns = {"day": day, "minute": np.where(minute > 0, minute, -1)}
-    kind = levels(lambda w: KIND.get(w.lower(), "charge"), batch["ChargeCategory"])
-    kind = np.asarray(kind, object)
+    kind = texts(lambda w: KIND.get(w.lower(), "charge"), batch["ChargeCategory"])
     if "ChargeClass" in batch:
-        corrected = levels(lambda w: "x" if w.lower() == "correction" else "", batch["ChargeClass"])
-        kind = np.where(np.asarray(corrected, object) == "x", "correction", kind)
+        corrected = told(lambda w: w.lower() == "correction", batch["ChargeClass"])
+        kind = np.where(corrected, "correction", kind)
     unit = _first(batch, ("ConsumedUnit", "PricingUnit"))
     given = "ConsumedQuantity" if "ConsumedQuantity" in batch else "PricingQuantity"
     quantity = cells.numbers(batch[given], given) if given in batch else np.full(len(batch), np.nan)
@@ -149,8 +146,7 @@ def rows(batch: pd.DataFrame) -> Rows:
     if tags is not None:
         made["tags"] = tagged(tags)
         made["team"] = tag(tags, "team", "team_alias", "team_id", "department", "cost-center")
-        said = levels(lambda w: labels(w).get("model", ""), tags)
-        model = np.where(model == "", np.asarray(said, object), model)
+        model = np.where(model == "", texts(lambda w: labels(w).get("model", ""), tags), model)
     made |= taken(batch, project="SubAccountName")
     if "project" not in made:
         made |= taken(batch, project="SubAccountId")
@@ -162,8 +158,8 @@ def rows(batch: pd.DataFrame) -> Rows:
     if "x_CostBasis" in batch and "RegionId" in batch:
         # of our own making: the region of the price tables
         made |= taken(batch, region="RegionId")
-    requests = np.asarray(levels(lambda w: "x" if w.lower() == "requests" else "", unit), object)
-    made["requests"] = np.where((requests == "x") & ai, quantity, np.nan)
+    requests = told(lambda w: w.lower() == "requests", unit)
+    made["requests"] = np.where(requests & ai, quantity, np.nan)
     of = np.char.lower(unit.astype(str))
     train = _says(batch, "train") & ai & (of == "tokens")
     hosting = _says(batch, "hosting") & ai & np.isin(of, ("hour", "hours", "units/hour"))
@@ -196,8 +192,8 @@ def _billed(batch: pd.DataFrame) -> Columns:
 
 def _served(batch: pd.DataFrame, ai: Any) -> Any:
     """Return who served; other services of a cloud under a name of their own."""
-    service = np.asarray(levels(str.lower, batch["ServiceName"]), object)
-    provider = np.asarray(levels(provider_of, _first(batch, PROVIDER)), object)
+    service = texts(str.lower, batch["ServiceName"])
+    provider = texts(provider_of, _first(batch, PROVIDER))
     provider = np.where(ai & (provider == "google cloud"), "vertex", provider)
     provider = np.where(ai & (provider == "aws"), "bedrock", provider)
     return np.where(ai | (service == ""), provider, _other(provider, service))
@@ -209,27 +205,23 @@ def _metered(batch: pd.DataFrame, provider: Any, model: Any, ai: Any) -> Columns
     if METER in batch:
         mine = ai & (provider == "azure")
         meter = np.where(mine, np.asarray(cells.words(batch[METER]), object), "")
-        said = np.asarray(levels(azure.model_of, meter), object)
-        model = np.where(mine & (model == ""), said, model)
+        model = np.where(mine & (model == ""), texts(azure.model_of, meter), model)
         made = {"region": levels(azure.region_of, meter), "mode": levels(azure.mode_of, meter)}
     if "SkuMeter" in batch:
         mine = ai & (provider == "bedrock") & (model == "")
         usage = np.where(mine, np.asarray(cells.words(batch["SkuMeter"]), object), "")
-        said = np.asarray(levels(lambda w: aws.model_of(w, ""), usage), object)
-        model = np.where(mine, said, model)
+        model = np.where(mine, texts(lambda w: aws.model_of(w, ""), usage), model)
     return made | {"model": np.where(ai, model, "")}
 
 
 def _generative(batch: pd.DataFrame) -> Any:
     if "ServiceSubcategory" not in batch:
         return np.zeros(len(batch), bool)
-    subject = np.asarray(levels(str.lower, batch["ServiceSubcategory"]), object)
-    return subject == "generative ai"
+    return told(lambda w: w.lower() == "generative ai", batch["ServiceSubcategory"])
 
 
 def _says(batch: pd.DataFrame, word: str) -> Any:
-    text = _first(batch, (*KIND_OF_TOKEN, METER))
-    return np.asarray(levels(lambda w: "x" if word in w.lower() else "", text), object) == "x"
+    return told(lambda w: word in w.lower(), _first(batch, (*KIND_OF_TOKEN, METER)))
 
 
 def _other(provider: Any, service: Any) -> Any:

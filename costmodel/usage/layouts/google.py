@@ -25,7 +25,9 @@ from costmodel.usage.layouts.base import (
     tag,
     tagged,
     taken,
+    texts,
     times,
+    told,
     type_of,
 )
 
@@ -123,26 +125,22 @@ def rows(batch: pd.DataFrame, names: dict[str, str]) -> Rows:
         made["tags"] = tagged(batch[names["labels"]])
         made["team"] = tag(batch[names["labels"]], "team", "department", "cost-center")
     sku = cells.words(batch[names["sku"]])
-    service = levels(lambda w: SERVICES.get(w.lower(), ""), batch[names["service"]])
-    service = np.asarray(service, object)
+    service = texts(lambda w: SERVICES.get(w.lower(), ""), batch[names["service"]])
     ai = service != ""
     kind = np.full(len(batch), "usage", object)
     if names.get("type", "") in batch:
-        kind = np.asarray(levels(lambda w: KIND.get(w, "usage"), batch[names["type"]]), object)
+        kind = texts(lambda w: KIND.get(w, "usage"), batch[names["type"]])
     given = levels(lambda w: w.replace(",", ""), batch[names["quantity"]])
     amount = cells.numbers(given, names["quantity"])
     kind = refunded(kind, amount)
-    types = np.asarray(levels(type_of_sku, sku), object)
-    types = np.where(ai & (kind == "usage"), types, "")
+    types = np.where(ai & (kind == "usage"), texts(type_of_sku, sku), "")
     is_tokens = types != ""
     counted = times(np.where(is_tokens, amount, 0.0), 1.0, names["quantity"])
     made |= by_type(types, counted, TYPES)
-    model = np.asarray(levels(model_of, sku), object)
-    long = np.asarray(levels(lambda w: (LONG.search(w) and "x") or "", sku), object)
-    made["request_tokens"] = np.where(is_tokens & (long == "x"), LONG_TOKENS, 0)
+    made["request_tokens"] = np.where(is_tokens & told(LONG.search, sku), LONG_TOKENS, 0)
     made["provider"] = np.where(ai, service, "google (other services)")
-    made["model"] = np.where(ai, model, "")
-    made["mode"] = np.where(is_tokens, np.asarray(levels(_mode, sku), object), "standard")
+    made["model"] = np.where(ai, texts(model_of, sku), "")
+    made["mode"] = np.where(is_tokens, texts(_mode, sku), "standard")
     other = np.where(np.asarray(sku, object) == "", "money", np.asarray(sku, object))
     made["meter"] = np.where(is_tokens, "tokens", other)
     made["quantity"] = np.where(is_tokens, np.nan, amount)

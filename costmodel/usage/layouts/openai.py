@@ -22,6 +22,7 @@ from costmodel.usage.layouts.base import (
     requests_of,
     taken,
     tokens,
+    told,
 )
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ def usage(batch: pd.DataFrame) -> Columns:
     made = _day(batch) | taken(batch, model="model", **WHO)
     mode = levels(mode_of, batch["service_tier"]) if "service_tier" in batch else "standard"
     if "batch" in batch:
-        batched = levels(lambda word: (word.lower() in TRUE and "batch") or "", batch["batch"])
-        mode = np.where(np.asarray(batched, object) == "batch", "batch", np.asarray(mode, object))
+        batched = told(lambda word: word.lower() in TRUE, batch["batch"])
+        mode = np.where(batched, "batch", np.asarray(mode, object))
     return made | {
         "mode": mode,
         "requests": requests_of(batch, "num_model_requests"),

@@ -25,7 +25,9 @@ from costmodel.usage.layouts.base import (
     requests_of,
     tagged,
     taken,
+    texts,
     tokens,
+    told,
 )
 from costmodel.usage.ledger import TOKENS
 
@@ -143,11 +145,11 @@ def _provider(batch: pd.DataFrame, has: dict[str, str]) -> Any:
 
     if not has["model"]:
         return ""
-    told = levels(maker, batch[has["model"]])
+    made = texts(maker, batch[has["model"]])
     if not has.get("provider"):
-        return told
-    named = np.asarray(levels(provider_of, batch[has["provider"]]), object)
-    return np.where(named == "", np.asarray(told, object), named)
+        return made
+    named = texts(provider_of, batch[has["provider"]])
+    return np.where(named == "", made, named)
 
 
 def model_of(name: str) -> str:
@@ -213,8 +215,8 @@ def _tokens(batch: pd.DataFrame, has: dict[str, str]) -> Columns:
     used["input_tokens"] = used["input_tokens"] + np.where(outside, parts, 0)
     if has.get("cached"):
         # answered by the gateway itself, without the model
-        own = np.asarray(levels(str.lower, batch[has["cached"]]), object)
-        used = {name: np.where(own == "true", 0, values) for name, values in used.items()}
+        own = told(lambda word: word.lower() == "true", batch[has["cached"]])
+        used = {name: np.where(own, 0, values) for name, values in used.items()}
     return used
 
 

@@ -78,9 +78,9 @@ class Actuals:
         return tuple(dict.fromkeys((*self.plan.usd, *self.spent.lines)))
 
     def _of_plan(self, values: Mapping[Bought, Array]) -> Array:
-        """Return what the plan has for the days seen. shape (L, T)"""
+        """Put lines of the plan in the order of all lines. shape (L, T)"""
         none = np.zeros(self.spent.months.count)
-        rows = [values.get(line, none) * self.spent.seen for line in self.lines]
+        rows = [values.get(line, none) for line in self.lines]
         return np.array(rows).reshape(len(rows), none.size)
 
     def _of_ledger(self, values: Any) -> Any:
@@ -93,7 +93,15 @@ class Actuals:
     @cached_property
     def planned_pico(self) -> Whole:
         """Budget of the lines for the days seen. [10^-12 US$], shape (L, T)"""
-        return whole(self._of_plan(self.plan.usd) * PICO)
+        seen = self.spent.first, self.spent.last
+        usd = {name: self.plan.between(daily, *seen) for name, daily in self.plan.daily.items()}
+        return whole(self._of_plan(usd) * PICO)
+
+    @cached_property
+    def share(self) -> Array:
+        """Share of what the plan has for a month, as far as a log shows it, seen. [1], shape (T,)"""
+        plan, seen = self.plan.shown, np.asarray(self.planned_pico.sum(axis=0) / PICO, float)
+        return np.where(plan > 0, seen / np.where(plan > 0, plan, 1.0), self.spent.seen)
 
     @cached_property
     def pico(self) -> Whole:
@@ -103,7 +111,10 @@ class Actuals:
     @cached_property
     def amounts(self) -> tuple[Array, Array]:
         """Amounts of the lines, planned for the days seen and actual. shape (L, T) each"""
-        return self._of_plan(self.plan.amount), self._of_ledger(self.spent.amount)
+        return (
+            self._of_plan(self.plan.amount) * self.spent.seen,
+            self._of_ledger(self.spent.amount),
+        )
 
     @cached_property
     def tokens(self) -> Any:
@@ -212,8 +223,8 @@ class Actuals:
                     "not_shown_usd": float(self.hidden[1][:, k].sum()),
                     "requests": calls if np.isfinite(calls) else None,
                     "budget_requests": float(self.calls[k]),
-                    "usage_p10": float(self.forecast.usage_band[0, k] * self.spent.seen[k]),
-                    "usage_p90": float(self.forecast.usage_band[1, k] * self.spent.seen[k]),
+                    "usage_p10": float(self.forecast.usage_band[0, k] * self.share[k]),
+                    "usage_p90": float(self.forecast.usage_band[1, k] * self.share[k]),
                 }
             )
         return rows
@@ -276,7 +287,7 @@ class Actuals:
             for phase, cost in mine.items() or [("serve", total)]:
                 share = np.where(total > 0, cost / np.where(total > 0, total, 1.0), 0.0)
                 share = np.where(total > 0, share, float(phase == "serve"))
-                usd[phase][0] += float(cost @ self.spent.seen)
+                usd[phase][0] += float(share @ np.asarray(self.planned_pico[k] / PICO, float))
                 usd[phase][1] += float(share @ np.asarray(self.pico[k] / PICO, float))
         usd["serve"][1] += sum(
             dollars(int(sum(self.parts[part]))) for part in ("other", "unexplained")
@@ -297,14 +308,16 @@ class Actuals:
             {
                 "name": name,
                 "run": name == self.option,
-                "budget_usd": float(
-                    np.reshape(found.monthly(), (-1, self.actual.size)).mean(axis=0)
-                    @ self.spent.seen
-                ),
+                "budget_usd": self._of_days(planned(found, shown_by(self.spent))),
                 "total_usd": float(np.mean(found.total)),
             }
             for name, found in self.comparison.bills.items()
         ]
+
+    def _of_days(self, plan: Planned) -> float:
+        """Return what a plan has for the days seen, all of it. [US$]"""
+        usage = plan.between(plan.shown_daily, self.spent.first, self.spent.last)
+        return float(usage.sum() + sum(plan.hidden.values()) @ self.spent.seen)
 
     def unit_costs(self) -> dict[str, Any]:
         """Return what a request, a user and a successful outcome cost, usage alone and in all."""

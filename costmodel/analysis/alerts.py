@@ -77,9 +77,9 @@ def _months(found: Actuals) -> Iterator[Alert]:
     seen = found.spent.seen
     for k in np.flatnonzero(seen > 0):
         usd = dollars(int(found.spent.by_month[k]))
-        low, high = found.forecast.usage_band[:, k] * seen[k]
+        low, high = found.forecast.usage_band[:, k] * found.share[k]
         # rare moves lift what is expected above the band of nearly all draws
-        expected = float(found.forecast.usage[0, k] * seen[k])
+        expected = float(found.forecast.usage[0, k] * found.share[k])
         low, high = min(low, expected), max(high, expected)
         label = found.spent.months.labels[k]
         part = "" if seen[k] >= 1 else f" in the {seen[k]:.0%} of it seen"

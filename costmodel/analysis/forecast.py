@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -78,7 +78,9 @@ def level(actual: Array, planned: Array, tokens: Array, planned_tokens: Array) -
     if logs.size <= 2:  # noqa: PLR2004
         # days tell the spread where there are no weeks to compare
         days = actual[-WEEK * logs.size :]
-        spread = _spread(days / max(days.mean(), 1e-300)) / float(np.sqrt(WEEK))
+        scatter = float(days.std(ddof=1) / np.sqrt(WEEK))
+        # credits may leave next to nothing to compare with
+        spread = scatter / max(float(days.mean()), scatter, 1e-300)
     at, volumes = _weeks(tokens, planned_tokens)
     if volumes.size >= ENOUGH:
         at, volumes = at[-TREND:], volumes[-TREND:]
@@ -286,22 +288,30 @@ def forecast(
     """
     drawn = draws(chance, number, [option], part=shown_by(seen)).of(option)
     months, share = seen.months, seen.seen
-    after = np.asarray(months.between(seen.last + timedelta(days=1), months.end))
-    before = np.clip(1.0 - share - after, 0.0, 1.0)
-    usage = plan.shown
-    per_day = np.repeat(usage / months.days, months.days.astype(int))
+    usage, per_day = plan.shown, plan.shown_daily
     start = (seen.first - months.start).days
     days = slice(start, start + seen.daily.size)
     tokens = np.repeat(plan.tokens / months.days, months.days.astype(int))
     found = level(seen.daily, per_day[days], seen.daily_tokens, tokens[days])
     count = months.count
+
+    def shares(first: date, last: date, otherwise: Array) -> Array:
+        """Return what some days have of the plan of each month. [1], shape (T,)"""
+        part = plan.between(per_day, first, last)
+        return np.where(usage > 0, part / np.where(usage > 0, usage, 1.0), otherwise)
+
+    day_after = seen.last + timedelta(days=1)
+    days_left = np.asarray(months.between(day_after, months.end))
+    after = shares(day_after, months.end, days_left)
+    compared = shares(seen.first, seen.last, share)
+    before = np.clip(1.0 - compared - after, 0.0, 1.0)
     expected_factor, factor = np.ones(count), np.ones((number, count))
     if found is not None:
         left = (months.bounds[1:] - np.datetime64(seen.last, "D")).astype(float)
-        middle = np.maximum(left - after * months.days / 2, 0.0) / DAYS_PER_MONTH
+        middle = np.maximum(left - days_left * months.days / 2, 0.0) / DAYS_PER_MONTH
         expected_factor, factor = factors(found, middle, number, chance.seed)
-        part = drawn.part @ share
-        known = np.where(part > 0, float(usage @ share) / np.where(part > 0, part, 1.0), 1.0)
+        part = drawn.part @ compared
+        known = np.where(part > 0, float(usage @ compared) / np.where(part > 0, part, 1.0), 1.0)
         factor = factor * known[:, np.newaxis]
     spent_usage = actual - paid
     hidden = sum(plan.hidden.values(), np.zeros(count))

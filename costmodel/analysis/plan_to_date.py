@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from costmodel.analysis.compare import Comparison
 from costmodel.analysis.spending import Bought, Spent
 from costmodel.bill import PHASES, Bill, BilledLine
 from costmodel.errors import ScenarioError, nearest
-from costmodel.months import Array
+from costmodel.months import Array, Months
 from costmodel.prices.meters import TOKEN_COLUMNS
 from costmodel.quantities import outcomes
 from costmodel.quantities.volumes import TOKENS_PER_MTOK, growing
@@ -30,15 +31,20 @@ class Planned:
     """The bill of an option, divided by what a usage log can show.
 
     Attributes:
+        months: The months of the scenario.
         amount: What is bought -> amounts. [unit of the meter/month], shape (T,)
         usd: What is bought -> cost. [US$/month], shape (T,)
+        daily: What is bought -> cost of each day: that of a price on the days on which it holds.
+            [US$/day], shape (D,)
         phases: What is bought -> phase -> cost. [US$/month], shape (T,)
         hidden: Phase -> cost of what no log shows: people, training, stores. [US$/month], (T,)
         hidden_from: Tables of prices behind that.
     """
 
+    months: Months
     amount: Mapping[Bought, Array] = field(repr=False)
     usd: Mapping[Bought, Array] = field(repr=False)
+    daily: Mapping[Bought, Array] = field(repr=False)
     phases: Mapping[Bought, Mapping[str, Array]] = field(repr=False)
     hidden: Mapping[str, Array] = field(repr=False)
     hidden_from: tuple[str, ...] = ()
@@ -48,6 +54,22 @@ class Planned:
         """Cost of what a log shows. [US$/month], shape (T,)"""
         some = next(iter(self.hidden.values()))
         return np.asarray(sum(self.usd.values(), np.zeros_like(some)))
+
+    @property
+    def shown_daily(self) -> Array:
+        """Cost of what a log shows, day by day. [US$/day], shape (D,)"""
+        return np.asarray(sum(self.daily.values(), np.zeros(int(self.months.days.sum()))))
+
+    def between(self, daily: Array, first: date, last: date) -> Array:
+        """Return what falls on the days from first to last, by month. shape (T,)
+
+        Args:
+            daily: Of each day of the horizon. shape (D,)
+            first, last: Days of the horizon.
+        """
+        mine = slice((first - self.months.start).days, (last - self.months.start).days + 1)
+        month = np.repeat(np.arange(self.months.count), self.months.days.astype(int))
+        return np.bincount(month[mine], daily[mine], self.months.count)
 
     @property
     def tokens(self) -> Array:
@@ -81,8 +103,20 @@ def planned(found: Bill, shows: Callable[[BilledLine], bool]) -> Planned:
         full = np.broadcast_to(values, np.broadcast_shapes(values.shape, (count,)))
         return np.asarray(full.reshape(-1, count).mean(axis=0))
 
+    every = np.arange(found.months.bounds[0], found.months.bounds[-1])
+    lengths = found.months.days.astype(int)
+    month = np.repeat(np.arange(count), lengths)
+
+    def by_day(line: BilledLine, cost: Array) -> Array:
+        """Spread a month's cost over the days on which its price holds."""
+        held = found.book.days_of(line.row, every).astype(float)
+        days = np.bincount(month, held, count)
+        even = np.where(days > 0, 0.0, 1.0)[month]
+        return np.asarray(cost[month] * (held + even) / np.where(days > 0, days, lengths)[month])
+
     amount: dict[Bought, Array] = {}
     usd: dict[Bought, Array] = {}
+    daily: dict[Bought, Array] = {}
     phases: dict[Bought, dict[str, Array]] = {}
     hidden = {phase: np.zeros(count) for phase in PHASES}
     tables: list[str] = []
@@ -95,9 +129,10 @@ def planned(found: Bill, shows: Callable[[BilledLine], bool]) -> Planned:
         bought = (line.line.key, line.meter)
         amount[bought] = amount.get(bought, np.zeros(count)) + mean(line.amount)
         usd[bought] = usd.get(bought, np.zeros(count)) + cost
+        daily[bought] = daily.get(bought, np.zeros(every.size)) + by_day(line, cost)
         mine = phases.setdefault(bought, {})
         mine[phase] = mine.get(phase, np.zeros(count)) + cost
-    return Planned(amount, usd, phases, hidden, tuple(dict.fromkeys(tables)))
+    return Planned(found.months, amount, usd, daily, phases, hidden, tuple(dict.fromkeys(tables)))
 
 
 def _fit(ours: Mapping[tuple[str, ...], float], theirs: Mapping[tuple[str, ...], float]) -> float:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from costmodel.errors import PriceError, nearest
-from costmodel.months import Array, Months
+from costmodel.months import Array, Days, Months
 from costmodel.prices.catalog import Catalog
 from costmodel.prices.rows import (
     METER_INDEX,
@@ -460,6 +460,18 @@ class PriceBook:
         length = one * (group.stop - group.start)
         (row,) = self._select(one * group.start, length, one * _days(day, 0), np.ones(1), one * 0)
         return int(row)
+
+    def days_of(self, row: int, days: Days) -> Mask:
+        """Tell on which days a row holds, until a stronger one of its tier and hours. shape (D,)"""
+        group, day = self._groups[self.rows[row].key], days.astype(np.int64)
+        found = np.zeros(day.size, bool)
+        for other in range(row, group.stop):
+            mine, theirs = self.rows[row], self.rows[other]
+            alike = mine.over_input_tokens == theirs.over_input_tokens
+            if alike and mine.window == theirs.window:
+                holds = (self._from[other] <= day) & (day < self._to[other])
+                found = holds if other == row else found & ~holds
+        return found
 
     def price_on(self, key: Key, meter: str, day: date) -> float:
         """Return the base price of one unit on a day, nan if there is none. [US$]"""

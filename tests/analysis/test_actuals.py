@@ -188,6 +188,25 @@ def test_half_a_month_is_compared_with_half_a_budget(compared: Compared) -> None
     assert any("15 of 31 days" in note for note in found["notes"])
 
 
+def test_a_price_that_the_plan_knows_to_change_in_a_month_is_no_variance(
+    compared: Compared,
+) -> None:
+    # 100 Mtok at $1 and 50 at $4 a month are $300, and twice as much from 21 March on
+    plan = PLAN.replace("2026-12-01", "2027-03-01").replace("mini-1", "changing-1")
+    for last, budget in (("2027-03-10", 300 * 10 / 31), ("2027-03-25", 300 * (20 + 2 * 5) / 31)):
+        seen = compared(rows("2027-03-01", last, model="changing-1"), plan, option="Mini")
+        found = seen.as_dict()
+        assert found["usage_budget_usd"] == pytest.approx(budget)
+        assert found["variance_usd"] == pytest.approx(0.0, abs=1e-4)
+        assert found["forecast"]["level"] == pytest.approx(1.0, rel=1e-6)
+        # 20 days at $300, eleven and five months at $600
+        march = 300 * (20 + 2 * 11) / 31
+        assert found["forecast"]["by_month"][0]["expected_usd"] == pytest.approx(march, rel=1e-6)
+        assert found["forecast"]["expected_usd"] == pytest.approx(march + 5 * 600, rel=1e-6)
+        assert sum(row["budget_usd"] for row in found["phases"]) == pytest.approx(budget)
+        assert found["options"][0]["budget_usd"] == pytest.approx(budget)
+
+
 def test_days_before_the_log_stay_at_plan(compared: Compared) -> None:
     found = compared(rows("2027-01-01", "2027-01-31", times=2.0))
     assert found.as_dict()["usage_budget_usd"] == pytest.approx(120.0)

@@ -67,3 +67,14 @@ def test_scatter_of_weeks_becomes_a_band_whose_mean_stays() -> None:
 def test_less_than_a_week_tells_nothing() -> None:
     assert level(*(np.ones(6) for _ in range(4))) is None
     assert level(np.zeros(14), *(np.ones(14) for _ in range(3))) is None
+
+
+def test_credits_that_leave_nothing_of_a_week_are_a_wide_band_and_no_overflow() -> None:
+    week = np.array([9.0, 0, 0, 0, 0, 0, -8.999])
+    found = level(week, np.ones(7), np.ones(7), np.ones(7))
+    assert found is not None
+    assert found.spread == 1.0
+    spent_later = np.concatenate([np.ones(7), -np.ones(7)])
+    found = level(spent_later, *(np.ones(14) for _ in range(3)))
+    assert found is not None
+    assert found.spread <= 1.0

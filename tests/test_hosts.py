@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,25 @@ def test_a_prefix_below_the_minimum_is_not_cached(example_book: cm.PriceBook) ->
         )
         assert amounts(found, "cached_input_mtok").tolist() == [cached]
         assert amounts(found, "input_mtok").tolist() == [system + 100 - cached]
+
+
+def test_a_stated_hit_share_holds_where_no_minimum_is_published(
+    example_book: cm.PriceBook,
+) -> None:
+    models = [row | {"cache_min_tokens": math.nan} for row in example_book.catalog.models]
+    book = replace(example_book, catalog=replace(example_book.catalog, models=tuple(models)))
+    for stated, cached, said in ((0.75, 750, "of any length"), (None, 0, "none")):
+        found = billed(
+            book,
+            "mini-1",
+            cm.PerToken("example"),
+            requests=1e6,
+            parts={"system": 1_000, "question": 100, "answer": 1},
+            cache_hit_share=stated,
+        )
+        assert amounts(found, "cached_input_mtok").tolist() == [cached]
+        assert amounts(found, "input_mtok").tolist() == [1_100 - cached]
+        assert any(f"not published, {said} taken as cached" in text for text in found.assumptions)
 
 
 def test_the_hit_share_follows_from_the_rate_of_requests(example_book: cm.PriceBook) -> None:

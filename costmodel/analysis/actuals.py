@@ -99,7 +99,7 @@ class Actuals:
 
     @cached_property
     def share(self) -> Array:
-        """Share of what the plan has for a month, as far as a log shows it, seen. [1], shape (T,)"""
+        """Share of the plan of a month, as far as a log shows it, that is seen. [1], shape (T,)"""
         plan, seen = self.plan.shown, np.asarray(self.planned_pico.sum(axis=0) / PICO, float)
         return np.where(plan > 0, seen / np.where(plan > 0, plan, 1.0), self.spent.seen)
 

@@ -65,11 +65,12 @@ class Planned:
 
         Args:
             daily: Of each day of the horizon. shape (D,)
-            first, last: Days of the horizon.
+            first: Day of the horizon.
+            last: Another one.
         """
         mine = slice((first - self.months.start).days, (last - self.months.start).days + 1)
         month = np.repeat(np.arange(self.months.count), self.months.days.astype(int))
-        return np.bincount(month[mine], daily[mine], self.months.count)
+        return np.asarray(np.bincount(month[mine], daily[mine], self.months.count), float)
 
     @property
     def tokens(self) -> Array:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from costmodel.usage.ledger import Ledger
 
 LINES, ALLOCATED = 8, 10  # shown
+PLACES = 6  # of a dollar that are shown of a difference
 MARKS = {"act": "Act", "watch": "Watch", "note": "Note"}
 PARTS = {
     "price": "Price",
@@ -271,6 +272,7 @@ def _paid(path: Path, months: Months) -> dict[str, Array]:
 def _signed(usd: float) -> str:
     from costmodel.analysis.wording import whole
 
+    usd = round(usd, PLACES)
     return f"+{whole(usd)}" if usd > 0 else whole(usd).replace("$-", "-$")
 
 
@@ -331,7 +333,7 @@ def _headline(found: Mapping[str, Any]) -> str:
     said = [
         f"{PARTS[name].lower()} {_signed(usd)}"
         for name, usd in sorted(parts.items(), key=lambda part: -abs(part[1]))
-        if usd
+        if round(usd, PLACES)
     ]
     rest = found["actual_usd"] - found["usage_usd"]
     text += f" ({', '.join(said)})." if said else "."
@@ -345,7 +347,9 @@ def _tally(value: float | None) -> str:
 def _print_months(found: Mapping[str, Any]) -> None:
     from costmodel.analysis.wording import whole
 
-    used = [name for name in PARTS if any(row[f"{name}_usd"] for row in found["months"])]
+    used = [
+        name for name in PARTS if any(round(row[f"{name}_usd"], PLACES) for row in found["months"])
+    ]
     columns = {"Month": "left", "Seen": "right", "Usage, budget": "right", "P10 to P90": "right"}
     columns |= {"Actual": "right", "Variance": "right"}
     columns |= {PARTS[name]: "right" for name in used}

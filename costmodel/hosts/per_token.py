@@ -69,7 +69,9 @@ class PerToken(Host):
             said += (f"{fee}: none billed",)
         conversations = np.asarray(item.requests * item.active, float)
         cached = item.caching and book.sells(key, "cached_input_mtok")
-        prefixes = [_cacheable(call.prefix, model) if cached else np.zeros(1) for call in calls]
+        starts = [call.prefix if cached else np.zeros(1) for call in calls]
+        prefixes, unknown = _cacheable(starts, model, item.cache_hit_share)
+        said += unknown
         prefix = sum(prefixes, np.zeros(1))
         hit: Numeric = np.zeros(1)
         if np.any(prefix > 0):
@@ -162,8 +164,22 @@ class PerToken(Host):
         )
 
 
-def _cacheable(prefix: Array, model: Model) -> Array:
-    """Return the part of a prompt that the provider caches: nothing below its minimum."""
-    if math.isnan(model.cache_min_tokens):
-        return np.zeros(1)
-    return np.where(prefix >= model.cache_min_tokens, prefix, 0.0)
+def _cacheable(
+    prefixes: list[Array], model: Model, hit_share: Numeric | None
+) -> tuple[list[Array], tuple[str, ...]]:
+    """Return the part of each prompt that is cached, nothing below the minimum; and what is said.
+
+    Args:
+        prefixes: What each call begins with, the same every time. [token]
+        model: The model.
+        hit_share: Share of the calls that find it, None if it is not stated: who states one knows
+            that there is a cache, also where its minimum is not published. [1]
+    """
+    least, said = model.cache_min_tokens, ""
+    if math.isnan(least):
+        least, said = (0.0, "of any length") if hit_share is not None else (math.inf, "none")
+    found = [np.where(prefix >= least, prefix, 0.0) for prefix in prefixes]
+    if not said or not any(np.any(prefix > 0) for prefix in prefixes):
+        return found, ()
+    unknown = f"{model.name}: the shortest prompt that is cached is not published"
+    return found, (f"{unknown}, {said} taken as cached",)

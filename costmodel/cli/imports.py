@@ -52,13 +52,6 @@ def with_question(words: Sequence[str]) -> list[str]:
     return out
 
 
-def layers_with(folder: Path) -> list[Path]:
-    """Return the shipped tables and the folder laid over them."""
-    from costmodel.prices.book import shipped_dir
-
-    return [folder] if folder.resolve() == shipped_dir().resolve() else [shipped_dir(), folder]
-
-
 @pricing_app.command("import")
 def pricing_import(
     source: Annotated[
@@ -100,6 +93,7 @@ def pricing_import(
     from costmodel import costs
     from costmodel.prices import imports, sources
     from costmodel.prices.book import PriceBook, edited_folder
+    from costmodel.prices.changes import layers_of
 
     if source not in sources.SOURCES:
         message = f"unknown source {source!r}{nearest(source, sources.SOURCES)}"
@@ -119,7 +113,7 @@ def pricing_import(
         reading = sources.read(source, path, day)
     gathered = as_of.isoformat() if as_of else reading.as_of
     left_out = imports.keep(reading, folder, day, gathered)
-    layers = layers_with(folder)
+    layers = layers_of(folder)
     book = PriceBook.read(*layers, shipped=False)
     found = imports.proposal(source, reading.origin, reading.frame, layers, book, day, gathered)
     if csv is not None:
@@ -136,12 +130,13 @@ def pricing_import(
 def accepted(taken: pd.DataFrame, found: Proposal, folder: Path, *, quiet: bool) -> None:
     """Write accepted rows, and say which."""
     from costmodel.prices import imports
+    from costmodel.prices.changes import layers_of
     from costmodel.prices.writing import editing
 
     with editing(folder) as tables:
         made = imports.changes(taken, found, folder)
         if made:
-            imports.apply(made, tables, layers_with(folder))
+            imports.apply(made, tables, layers_of(folder))
     if quiet:
         return
     console = terminal()

@@ -20,7 +20,7 @@ from costmodel.cli.shell import (
 )
 
 if TYPE_CHECKING:
-    from costmodel.prices.changes import Change
+    from costmodel.prices.changes import Change, Said
 
 Folder = Annotated[
     Path | None,
@@ -90,7 +90,6 @@ def pricing_set(
     Also for training (train=, hosting=), GPUs (price=, MODEL is instance or GPU), units, labour
     (PROVIDER is labour, MODEL the role) and exchange rates (fx EUR rate=1.2).
     """
-    from costmodel import costs
     from costmodel.prices.book import edited_folder
     from costmodel.prices.changes import add_row
 
@@ -103,22 +102,22 @@ def pricing_set(
         model,
         _pairs(values, "WHAT=PRICE, e.g. output=0.55"),
         start=start,
-        source=_source(source),
-        today=costs.today() if on is None else on,
+        said=_said(source, on, kind, note),
         table=table,
         where=_where(where, mode, region),
-        source_kind=kind,
-        note=note,
         alike=alike,
     )
     _print_change(change, as_json=json_)
 
 
-def _source(source: str | None) -> str:
+def _said(source: str | None, on: date | None, kind: str, note: str) -> Said:
+    from costmodel import costs
+    from costmodel.prices.changes import Said
+
     if source is None or not source.startswith("https://"):
         message = f"--source must be the https address of the page that states it, got {source!r}"
         raise typer.BadParameter(message)
-    return source
+    return Said(source, costs.today() if on is None else on, kind, note)
 
 
 def _print_change(change: Change, *, as_json: bool) -> None:
@@ -216,7 +215,6 @@ def pricing_add(
     json_: Json = False,  # noqa: FBT002
 ) -> None:
     """Add a new model with its token prices. On a terminal it asks for what is missing."""
-    from costmodel import costs
     from costmodel.prices.book import edited_folder
     from costmodel.prices.changes import add_model
 
@@ -240,12 +238,9 @@ def pricing_add(
         model,
         prices,
         start=start,
-        source=_source(source),
-        today=costs.today() if on is None else on,
+        said=_said(source, on, kind, note),
         facts=known,
         where=_where(None, mode, region),
-        source_kind=kind,
-        note=note,
         new_provider=new_provider,
     )
     _print_change(change, as_json=json_)

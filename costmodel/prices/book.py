@@ -28,9 +28,8 @@ from costmodel.prices.rows import (
     Key,
     PriceRow,
     assemble,
-    read_layer,
+    read_layers,
 )
-from costmodel.prices.tables import TABLES, Record
 from costmodel.prices.windows import SLOTS_PER_WEEK, Mask, parse_window, week_slot
 
 if TYPE_CHECKING:
@@ -131,19 +130,15 @@ class PriceBook:
             PriceError: At the first thing that is wrong, with file, line, value and remedy.
         """
         layers = [*([shipped_dir()] if shipped else []), *map(Path, folders)]
-        tables: dict[str, list[Record]] = {name: [] for name in TABLES}
         # millions of new objects without a cycle: looking for cycles would take most of the time
         collecting = gc.isenabled()
         gc.disable()
         try:
-            for layer, folder in enumerate(layers):
-                for name, rows in read_layer(folder, layer).items():
-                    tables[name] += rows
-            book_rows, usd, catalog = assemble(tables)
+            rows, usd, catalog = assemble(read_layers(layers))
         finally:
             if collecting:
                 gc.enable()
-        return cls(book_rows, usd, catalog, tuple(str(folder) for folder in layers))
+        return cls(rows, usd, catalog, tuple(str(folder) for folder in layers))
 
     # the columns of the rows, as arrays
 

@@ -426,6 +426,14 @@ class Catalog:
         """
         return self._rates.get(currency, [])
 
+    def usd_per(self, currency: str, on: date) -> float:
+        """Return what a unit of a currency is worth on a day, nan if `fx.csv` has no rate. [US$]"""
+        if currency in ("", "USD"):
+            return 1.0
+        rates = self.rates_of(currency)
+        held = [row for row in rates if start_of(row) <= on] or rates[:1]
+        return float(held[-1]["usd_per_unit"]) if held else math.nan
+
     @cached_property
     def _rates(self) -> dict[str, list[Record]]:
         rates: dict[str, list[Record]] = {}

@@ -13,7 +13,7 @@ from costmodel.errors import PriceError, nearest
 from costmodel.prices import lints
 from costmodel.prices.book import PriceBook, shipped_dir
 from costmodel.prices.lints import Finding
-from costmodel.prices.rows import catalog_of, read_layer
+from costmodel.prices.rows import catalog_of, read_layers
 from costmodel.prices.selecting import (
     NAMED,
     TOKENS,
@@ -30,6 +30,29 @@ from costmodel.prices.tables import TABLES, Record
 from costmodel.prices.writing import Editor, RawTable, editing, plain_number, read_raw
 
 PROVIDER = re.compile(r"[a-z0-9][a-z0-9._-]*")
+
+
+@dataclass(frozen=True)
+class Said:
+    """Where a figure comes from.
+
+    Attributes:
+        source: Address of the page that states it.
+        on: Day on which that page was read.
+        kind: Kind of source, as in the tables.
+        note: Remark for the row.
+    """
+
+    source: str
+    on: date
+    kind: str = "provider_page"
+    note: str = ""
+
+    def cells(self, table: str) -> dict[str, str]:
+        """Return what a row of a table says of it."""
+        kind = {"source_kind": self.kind} if "source_kind" in TABLES[table].columns else {}
+        seen = {"source": self.source, "verified_on": self.on.isoformat(), "note": self.note}
+        return seen | kind
 
 
 @dataclass(frozen=True)
@@ -59,17 +82,9 @@ class Change:
     others: tuple[Change, ...] = ()
 
 
-def _layers(folder: Path) -> list[Path]:
-    """Return the layers under a folder that is changed, and the folder itself."""
+def layers_of(folder: Path) -> list[Path]:
+    """Return the shipped tables and a folder that is changed over them, unless they are one."""
     return [folder] if folder.resolve() == shipped_dir().resolve() else [shipped_dir(), folder]
-
-
-def _read(layers: Sequence[Path]) -> dict[str, list[Record]]:
-    tables: dict[str, list[Record]] = {name: [] for name in TABLES}
-    for layer, folder in enumerate(layers):
-        for name, rows in read_layer(folder, layer).items():
-            tables[name] += rows
-    return tables
 
 
 def _path(table: str, row: Record) -> str:
@@ -83,12 +98,9 @@ def add_row(
     values: Mapping[str, str],
     *,
     start: date,
-    source: str,
-    today: date,
+    said: Said,
     table: str | None = None,
     where: Mapping[str, str] | None = None,
-    source_kind: str = "provider_page",
-    note: str = "",
     alike: bool = False,
 ) -> Change:
     """Add a row with other prices from a day on; what it does not say is as in the row before.
@@ -100,12 +112,9 @@ def add_row(
         values: Column or short word (input, output, cached, train, hosting, price, rate) -> number,
             blank = no longer published.
         start: Day from which it holds.
-        source: Address of the page that says so.
-        today: Day on which that page was read.
+        said: Who says so.
         table: Table, where the words could mean several.
         where: Column -> text of the row that is meant, where there are several.
-        source_kind: As in the tables.
-        note: Remark for the row.
         alike: Whether the other modes, tiers and regions of the same name move by the same factor.
 
     Raises:
@@ -116,21 +125,18 @@ def add_row(
         message = "say what changes, e.g. output=0.55"
         raise PriceError(message)
     with editing(folder) as edited:
-        layers = _layers(folder)
-        tables = _read(layers)
+        tables = read_layers(layers_of(folder))
         catalog = catalog_of(tables)
         found = table_of(tables, catalog, provider, name, values, table)
         rows = rows_named(found, tables[found], catalog, provider, name)
         group, others = chosen(found, rows, f"{provider}/{name}", where or {})
-        said: dict[str, str] = {"source": source, "verified_on": today.isoformat(), "note": note}
-        if "source_kind" in TABLES[found].columns:
-            said["source_kind"] = source_kind
-        first = _successor(found, group, start, folder, said, values)
+        cells = said.cells(found)
+        first = _successor(found, group, start, folder, cells, values)
         moved = [first]
         if alike:
             factors = _factors(first.cells)
             moved += [
-                _successor(found, other, start, folder, said, factors=factors) for other in others
+                _successor(found, other, start, folder, cells, factors=factors) for other in others
             ]
         path = _path(found, first.base)
         lines = _write(edited, folder, {path: [one.row for one in moved if one.cells]})[path]
@@ -148,7 +154,7 @@ def add_row(
     return replace(
         changes[0],
         remarks=_remarks(group, [] if alike else others, start, folder, lines),
-        findings=_findings(folder, path, lines, today),
+        findings=_findings(folder, path, lines, said.on),
         others=tuple(changes[1:]),
     )
 
@@ -317,7 +323,7 @@ def with_columns_of_shipped(raw: RawTable, path: str) -> RawTable:
 
 
 def _findings(folder: Path, path: str, lines: Sequence[int], today: date) -> tuple[Finding, ...]:
-    layers = _layers(folder)
+    layers = layers_of(folder)
     label = path if len(layers) == 1 else f"{folder.as_posix()}/{path}"
     found = lints.lint([folder], today, below=layers[:-1])
     return tuple(f for f in found if f.file == label and f.line in lines)
@@ -350,7 +356,7 @@ def mark_seen(
             seen before; nothing is changed then.
     """
     with editing(folder) as edited:
-        tables = _read(_layers(folder))
+        tables = read_layers(layers_of(folder))
         catalog = catalog_of(tables)
         wanted = [table] if table is not None else list(NAMED)
         rows = {
@@ -389,12 +395,9 @@ def add_model(
     values: Mapping[str, str],
     *,
     start: date | None,
-    source: str,
-    today: date,
+    said: Said,
     facts: Mapping[str, str] | None = None,
     where: Mapping[str, str] | None = None,
-    source_kind: str = "provider_page",
-    note: str = "",
     new_provider: bool = False,
 ) -> Change:
     """Add a model: its token prices and its row of `models.csv`, both or none.
@@ -405,12 +408,9 @@ def add_model(
         model: Id as the provider's API spells it.
         values: Column or short word of the token prices -> number.
         start: Day from which it holds, None = since release.
-        source: Address of the page that says so.
-        today: Day on which that page was read.
+        said: Who says so.
         facts: Columns of `models.csv`: released, context_window, encoding, aliases, ...
         where: mode, region, over_input_tokens, window of the prices.
-        source_kind: As in the tables.
-        note: Remark for the row.
         new_provider: Whether the provider is new, too.
 
     Raises:
@@ -430,7 +430,7 @@ def add_model(
             )
             raise PriceError(message)
     with editing(folder) as edited:
-        tables = _read(_layers(folder))
+        tables = read_layers(layers_of(folder))
         catalog = catalog_of(tables)
         if provider not in catalog.providers and not new_provider:
             hint = nearest(provider, catalog.providers)
@@ -448,7 +448,6 @@ def add_model(
                 message = f"{word!r} is no price of tokens{nearest(word, TOKENS)}"
                 raise PriceError(message)
         cells = _changed("inference", {}, values, "the table")
-        common = {"source": source, "verified_on": today.isoformat()}
         row = {
             "model": model,
             "mode": "standard",
@@ -456,14 +455,13 @@ def add_model(
             **{column: after for column, (_, after) in cells.items()},
             "currency": "USD",
             "effective_from": "" if start is None else start.isoformat(),
-            "source_kind": source_kind,
-            "note": note,
-            **common,
+            **said.cells("inference"),
         }
         path = TABLES["inference"].path.replace("*", provider)
         rows = {path: [row]}
         if model not in known:
-            rows["models.csv"] = [{"provider": provider, "model": model, **facts, **common}]
+            seen = replace(said, note="").cells("models")
+            rows["models.csv"] = [{"provider": provider, "model": model, **facts, **seen}]
         lines = _write(edited, folder, rows)[path]
     return Change(
         file=(Path(folder) / path).as_posix(),
@@ -471,5 +469,5 @@ def add_model(
         what=f"{provider} {model} {row['mode']}",
         start=start,
         cells=cells,
-        findings=_findings(folder, path, lines, today),
+        findings=_findings(folder, path, lines, said.on),
     )

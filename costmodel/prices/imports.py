@@ -167,8 +167,8 @@ def proposal(
         on: Day.
         as_of: Day on which the source was gathered, blank if not known.
     """
-    ours = curated(folders)
     catalog = book.catalog
+    ours = curated(folders, catalog, on)
     found = compared(frame, ours, catalog, on, loose=name in LOOSE).assign(origin=name)
     known = known_causes(book)
     found["cause"] = causes(found, ours, catalog, known, on)
@@ -308,6 +308,12 @@ def _change(rows: Sequence[Mapping[str, Any]], from_: Proposal, target: Path) ->
     }[table]
     known = isinstance(row.get("our_folder"), str) and bool(row["our_folder"])
     base = _base(Path(row["our_folder"]) / name, name, row) if known else {}
+    if base.get("currency", "USD") not in ("", "USD"):
+        message = (
+            f"{row['our_file']} line {row['our_line']:.0f}: is in {base['currency']}, the source "
+            "in US dollars; `costmodel pricing set` takes the new price"
+        )
+        raise PriceError(message)
     cells = {**base, **_key_cells(row, base, from_), **values, **_tail(row, from_)}
     what = (
         f"{row['provider']}/{row.get('instance') or row['model']} {row.get('mode') or ''}".strip()

@@ -17,9 +17,9 @@ from statistics import median
 from typing import Any
 
 from costmodel.errors import nearest
-from costmodel.prices.catalog import Catalog
+from costmodel.prices.catalog import Catalog, start_of
 from costmodel.prices.meters import METERS, RETRIEVAL_UNITS, TOKEN_COLUMNS, TRAINING_UNITS
-from costmodel.prices.rows import assemble, catalog_of, read_layer
+from costmodel.prices.rows import assemble, catalog_of, read_layers
 from costmodel.prices.tables import TABLES, Record
 from costmodel.prices.writing import FORMULA
 
@@ -156,10 +156,7 @@ def lint(folders: Sequence[Path], on: date, *, below: Sequence[Path] = ()) -> li
 
 
 def _known(layers: Sequence[Path], on: date) -> Known:
-    tables: dict[str, list[Record]] = {name: [] for name in TABLES}
-    for layer, folder in enumerate(layers):
-        for name, rows in read_layer(folder, layer, also=("lifetimes",)).items():
-            tables[name] += rows
+    tables = read_layers(layers, also=("lifetimes",))
     return Known(tables, catalog_of(tables), on)
 
 
@@ -185,10 +182,10 @@ def holding(rows: Sequence[Record], on: date | None) -> Record:
         on: The day, None = before all others.
     """
     day = on or date.min
-    begun = [row for row in rows if (row["effective_from"] or date.min) <= day]
+    begun = [row for row in rows if start_of(row) <= day]
     if begun:
-        return max(begun, key=lambda row: (row["layer"], row["effective_from"] or date.min))
-    return min(rows, key=lambda row: row["effective_from"] or date.min)
+        return max(begun, key=lambda row: (row["layer"], start_of(row)))
+    return min(rows, key=start_of)
 
 
 def _prices(table: str, row: Record) -> dict[str, float]:
@@ -458,7 +455,7 @@ def in_force(name: str, rows: Sequence[Record], on: date) -> list[Record]:
         for group in groups.values()
         for row in group
         if (row["effective_to"] or date.max) > on
-        and (row is holding(group, on) or (row["effective_from"] or date.min) > on)
+        and (row is holding(group, on) or start_of(row) > on)
     ]
 
 

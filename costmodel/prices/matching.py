@@ -34,7 +34,7 @@ Frame = pd.DataFrame
 Mask = npt.NDArray[np.bool_]
 
 
-def curated(folders: Sequence[Path]) -> Frame:
+def curated(folders: Sequence[Path], catalog: Catalog, on: date) -> Frame:
     """Return the rows of tables that sources also have, in the common layout.
 
     Columns on top: `file`, `line`, `folder` (where a row stands), `layer`, `note`, `source_kind`,
@@ -42,6 +42,8 @@ def curated(folders: Sequence[Path]) -> Frame:
 
     Args:
         folders: Folders of tables, later ones laid over earlier ones.
+        catalog: Exchange rates: prices are in US dollars, as those of sources are.
+        on: Day of the rates.
 
     Raises:
         PriceError: As the reader of tables.
@@ -55,7 +57,9 @@ def curated(folders: Sequence[Path]) -> Frame:
             extra = frame[["file", "line", "layer", "folder", "note", "verified_on"]]
             kind = frame.get("source_kind", pd.Series("", index=frame.index))
             made = common(frame.assign(table=name))
-            made["currency"] = frame.get("currency", pd.Series("", index=frame.index)).to_numpy()
+            if "currency" in frame:
+                usd = frame["currency"].map(lambda currency: catalog.usd_per(currency, on))
+                made[[*VALUES[name]]] = made[[*VALUES[name]]].mul(usd.to_numpy(), axis=0)
             parts.append(pd.concat([made, extra.assign(source_kind=kind)], axis=1))
     if not parts:
         message = "the tables in force hold no prices"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import pairwise, product
@@ -130,6 +130,15 @@ def read_layer(folder: Path, layer: int, also: Sequence[str] = ()) -> dict[str, 
     """
     with reading(folder):
         return _records(folder, layer, also)
+
+
+def read_layers(folders: Iterable[Path], also: Sequence[str] = ()) -> dict[str, list[Record]]:
+    """Read the tables of folders that are laid over each other, the rows of later ones last."""
+    tables: dict[str, list[Record]] = {name: [] for name in TABLES}
+    for layer, folder in enumerate(folders):
+        for name, rows in read_layer(folder, layer, also).items():
+            tables[name] += rows
+    return tables
 
 
 def _records(folder: Path, layer: int, also: Sequence[str]) -> dict[str, list[Record]]:

@@ -21,16 +21,14 @@ from costmodel.prices.meters import (
     TRAINING_UNITS,
 )
 
+
+def _names(text: str) -> tuple[str, ...]:
+    """Return the words of a text: long lists of columns."""
+    return tuple(text.split())
+
+
 MODES = ("standard", "batch", "flex", "priority", "developer", "fast")
-MARKETS = (
-    "on_demand",
-    "spot",
-    "reserved_1y",
-    "reserved_3y",
-    "capacity_block",
-    "marketplace",
-    "dedicated",
-)
+MARKETS = _names("on_demand spot reserved_1y reserved_3y capacity_block marketplace dedicated")
 # the words of measured training runs; a column left blank is not known
 TRAINING_WORDS: dict[str, tuple[str, ...]] = {
     "method": ("pretrain", "full_sft", "lora", "qlora", "peft_other", "dpo", "ppo", "grpo"),
@@ -46,19 +44,9 @@ TRAINING_WORDS: dict[str, tuple[str, ...]] = {
     "optimizer_kind": ("adamw", "adamw-fused", "adam8bit", "adam8bit-in-backward"),
     "lora_targets": ("qv", "qkvo", "all-linear", "all-linear+embeddings"),
 }
-TRAINING_NUMBERS = (
-    "n_gpus",
-    "dp",
-    "tp",
-    "pp",
-    "cp",
-    "zero_stage",
-    "seq_len",
-    "micro_batch",
-    "grad_accum",
-    "global_batch",
-    "lora_rank",
-    "peak_seq_len",
+TRAINING_NUMBERS = _names(
+    "n_gpus dp tp pp cp zero_stage seq_len micro_batch grad_accum global_batch lora_rank "
+    "peak_seq_len"
 )
 SERVING_WORDS: dict[str, tuple[str, ...]] = {
     "weights_prec": ("bf16", "fp16", "fp8", "fp8wo", "int8", "int4", "mxfp4", "nvfp4"),
@@ -156,8 +144,8 @@ class Table:
     required: tuple[str, ...] = ()
     any_of: tuple[str, ...] = ()
     defaults: Mapping[str, str] = field(default_factory=dict)
-    dated: bool = True
-    priced: bool = True
+    dated: bool = False
+    priced: bool = False
     sourced: bool = True
     on_demand: bool = False
     in_order: bool = False
@@ -188,32 +176,16 @@ TABLES: dict[str, Table] = {
         required=("model",),
         any_of=tuple(TOKEN_COLUMNS),
         defaults={"mode": "standard"},
+        dated=True,
+        priced=True,
     ),
     "finetuning": Table(
         "finetuning.csv",
-        key=(
-            "provider",
-            "model",
-            "params_over",
-            "params_up_to",
-            "objective",
-            "method",
-            "region",
-            "mode",
-            "unit",
-        ),
+        key=_names("provider model params_over params_up_to objective method region mode unit"),
         texts=("serves_as",),
-        numbers=(
-            "params_over",
-            "params_up_to",
-            "price",
-            "minimum",
-            "hosting_per_hour",
-            "storage_per_month",
-            "max_example_tokens",
-            "default_epochs",
-            "min_examples",
-            "max_examples",
+        numbers=_names(
+            "params_over params_up_to price minimum hosting_per_hour storage_per_month "
+            "max_example_tokens default_epochs min_examples max_examples"
         ),
         dates=("training_until", "inference_until"),
         words={
@@ -234,6 +206,8 @@ TABLES: dict[str, Table] = {
         required=("provider", "objective", "unit", "price"),
         any_of=("model", "params_over", "params_up_to"),
         defaults={"mode": "standard", "open_to": "all", "minimum_per": "job"},
+        dated=True,
+        priced=True,
     ),
     "provisioned": Table(
         "provisioned.csv",
@@ -241,6 +215,8 @@ TABLES: dict[str, Table] = {
         numbers=("commitment_months", "price_per_unit_hour"),
         required=("provider", "model", "price_per_unit_hour"),
         defaults={"commitment_months": "0"},
+        dated=True,
+        priced=True,
     ),
     "retrieval": Table(
         "retrieval.csv",
@@ -251,19 +227,17 @@ TABLES: dict[str, Table] = {
             "unit": tuple(RETRIEVAL_UNITS),
         },
         required=("provider", "product", "component", "unit", "price"),
+        dated=True,
+        priced=True,
     ),
     "gpu_rental": Table(
         "gpu_rental.csv",
         key=("provider", "instance", "gpu", "region", "market"),
-        numbers=(
-            "gpu_count",
-            "price_per_hour",
-            "price_low",
-            "price_high",
-            "billing_granularity_s",
-        ),
+        numbers=_names("gpu_count price_per_hour price_low price_high billing_granularity_s"),
         words={"market": MARKETS},
         required=("provider", "instance", "gpu", "gpu_count", "market", "price_per_hour"),
+        dated=True,
+        priced=True,
     ),
     "infrastructure": Table(
         "infrastructure.csv",
@@ -271,12 +245,16 @@ TABLES: dict[str, Table] = {
         numbers=("price", "low", "high", "load_kw", "idle_kw", "provisioned_kw"),
         words={"item": tuple(INFRASTRUCTURE_ITEMS)},
         required=("provider", "item", "price"),
+        dated=True,
+        priced=True,
     ),
     "labour": Table(
         "labour.csv",
         key=("role",),
         numbers=("per_hour", "low", "high"),
         required=("role", "per_hour"),
+        dated=True,
+        priced=True,
     ),
     "labelling": Table(
         "labelling.csv",
@@ -284,6 +262,8 @@ TABLES: dict[str, Table] = {
         numbers=("price", "low", "high"),
         words={"unit": ("item",)},
         required=("provider", "item", "unit", "price"),
+        dated=True,
+        priced=True,
     ),
     "claims": Table(
         "claims.csv",
@@ -291,8 +271,6 @@ TABLES: dict[str, Table] = {
         texts=("claim", "circulates", "subject"),
         words={"verdict": ("ok", "wrong", "stale", "judgement")},
         required=("id", "claim", "circulates", "verdict", "subject"),
-        dated=False,
-        priced=False,
         in_order=True,
     ),
     "rules": Table(
@@ -307,8 +285,6 @@ TABLES: dict[str, Table] = {
             "strength": ("hard", "strong", "weak", "info"),
         },
         required=("id", "approach", "verdict", "strength", "text"),
-        dated=False,
-        priced=False,
         in_order=True,
     ),
     "fx": Table(
@@ -317,7 +293,7 @@ TABLES: dict[str, Table] = {
         numbers=("usd_per_unit",),
         words={"source_kind": SOURCE_KINDS},
         required=("currency", "usd_per_unit"),
-        priced=False,
+        dated=True,
     ),
     "overrides": Table(
         "overrides.csv",
@@ -327,32 +303,24 @@ TABLES: dict[str, Table] = {
         words={"mode": (*MODES, *MARKETS)},
         required=("provider",),
         any_of=("multiplier", "price"),
-        priced=False,
+        dated=True,
     ),
     "models": Table(
         "models.csv",
         key=("provider", "model"),
         texts=("aliases", "replaced_by", "encoding"),
-        numbers=(
-            "context_window",
-            "max_output_tokens",
-            "cache_min_tokens",
-            "cache_ttl_minutes",
-            "params_total",
+        numbers=_names(
+            "context_window max_output_tokens cache_min_tokens cache_ttl_minutes params_total"
         ),
         dates=("released", "retires"),
         words={"retires_kind": RETIREMENT_KINDS, "kind": ("image", "speech", "transcription")},
         required=("provider", "model"),
-        dated=False,
-        priced=False,
     ),
     "aliases": Table(
         "aliases.csv",
         key=("provider", "alias"),
         texts=("model",),
         required=("provider", "alias", "model"),
-        dated=False,
-        priced=False,
         sourced=False,
     ),
     "tokenizers": Table(
@@ -361,8 +329,6 @@ TABLES: dict[str, Table] = {
         numbers=("ratio",),
         words={"source_kind": SOURCE_KINDS},
         required=("encoding", "content", "ratio"),
-        dated=False,
-        priced=False,
     ),
     "images": Table(
         "images.csv",
@@ -370,79 +336,32 @@ TABLES: dict[str, Table] = {
         numbers=("base_tokens", "tokens_each", "patch_px", "longest_px", "most_patches"),
         words={"detail": ("low", "high", "original"), "rule": ("tiles", "patches", "edge")},
         required=("model", "detail", "rule", "base_tokens", "tokens_each"),
-        dated=False,
-        priced=False,
     ),
     "gpus": Table(
         "gpus.csv",
         key=("gpu",),
         texts=("aliases", "vendor", "architecture", "link_kind", "uncited"),
-        numbers=(
-            "memory_gb",
-            "memory_bandwidth_tbs",
-            "bf16_dense_tflops",
-            "fp8_dense_tflops",
-            "fp4_dense_tflops",
-            "int8_dense_tops",
-            "mamf_bf16_tflops",
-            "mamf_fp8_tflops",
-            "link_gbs",
-            "domain_gpus",
-            "pcie_gbs",
-            "tdp_w",
-            "year",
+        numbers=_names(
+            "memory_gb memory_bandwidth_tbs bf16_dense_tflops fp8_dense_tflops fp4_dense_tflops "
+            "int8_dense_tops mamf_bf16_tflops mamf_fp8_tflops link_gbs domain_gpus pcie_gbs tdp_w "
+            "year"
         ),
         required=("gpu", "memory_gb"),
-        dated=False,
-        priced=False,
     ),
     "open_models": Table(
         "open_models.csv",
         key=("model",),
         texts=("aliases", "hf_id", "arch", "native_weights"),
-        numbers=(
-            "params_total",
-            "params_active",
-            "layers",
-            "hidden",
-            "heads",
-            "kv_heads",
-            "head_dim",
-            "v_head_dim",
-            "ffn_dim",
-            "mlp_mats",
-            "vocab",
-            "context_window",
-            "n_experts",
-            "top_k",
-            "moe_ffn",
-            "shared_ffn",
-            "n_moe_layers",
-            "n_dense_mlp_layers",
-            "expert_params",
-            "dense_params",
-            "mla_kv_rank",
-            "mla_rope_dim",
-            "mla_q_rank",
-            "mla_nope_dim",
-            "n_full_layers",
-            "n_swa_layers",
-            "swa_window",
-            "swa_kv_heads",
-            "swa_head_dim",
-            "swa_heads",
-            "n_linear_layers",
-            "lin_params",
-            "lin_state_elems",
-            "kv_elems_per_tok_full",
-            "kv_elems_per_tok_swa",
-            "moe_latent",
-            "attn_out_gate",
+        numbers=_names(
+            "params_total params_active layers hidden heads kv_heads head_dim v_head_dim ffn_dim "
+            "mlp_mats vocab context_window n_experts top_k moe_ffn shared_ffn n_moe_layers "
+            "n_dense_mlp_layers expert_params dense_params mla_kv_rank mla_rope_dim mla_q_rank "
+            "mla_nope_dim n_full_layers n_swa_layers swa_window swa_kv_heads swa_head_dim "
+            "swa_heads n_linear_layers lin_params lin_state_elems kv_elems_per_tok_full "
+            "kv_elems_per_tok_swa moe_latent attn_out_gate"
         ),
         words={"tied": YES_NO},
         required=("model", "params_total", "params_active", "layers", "hidden", "heads", "vocab"),
-        dated=False,
-        priced=False,
         on_demand=True,
         in_order=True,
     ),
@@ -450,13 +369,8 @@ TABLES: dict[str, Table] = {
         "stacks.csv",
         key=("tool",),
         texts=("aliases",),
-        numbers=(
-            "lora_speed",
-            "lora_speed_low",
-            "lora_speed_high",
-            "qlora_speed",
-            "qlora_speed_low",
-            "qlora_speed_high",
+        numbers=_names(
+            "lora_speed lora_speed_low lora_speed_high qlora_speed qlora_speed_low qlora_speed_high"
         ),
         words={
             **{name: TRAINING_WORDS[name] for name in ("stack", "loss_kernel", "attention")},
@@ -468,8 +382,6 @@ TABLES: dict[str, Table] = {
             "pipeline_parallel": YES_NO,
         },
         required=("tool", "stack", "loss_kernel", "attention"),
-        dated=False,
-        priced=False,
         on_demand=True,
         in_order=True,
     ),
@@ -481,8 +393,6 @@ TABLES: dict[str, Table] = {
         dates=("fitted_on",),
         words={"model": PREDICTED},
         required=("model", "name", "value", "unit", "fitted_on"),
-        dated=False,
-        priced=False,
         sourced=False,
         on_demand=True,
         in_order=True,
@@ -493,8 +403,6 @@ TABLES: dict[str, Table] = {
         dates=("released", "retired", "first_seen", "last_seen"),
         words={"date_kind": LIFE_KINDS},
         required=("provider", "model", "released", "date_kind", "first_seen", "last_seen"),
-        dated=False,
-        priced=False,
         on_demand=True,
     ),
     "survival": Table(
@@ -504,8 +412,6 @@ TABLES: dict[str, Table] = {
         numbers=("age_days", "survival", "lives", "ended"),
         dates=("fitted_on",),
         required=("provider", "age_days", "survival", "lives", "ended", "method", "fitted_on"),
-        dated=False,
-        priced=False,
         sourced=False,
         on_demand=True,
     ),
@@ -514,8 +420,6 @@ TABLES: dict[str, Table] = {
         key=("provider",),
         numbers=("days",),
         required=("provider", "days"),
-        dated=False,
-        priced=False,
         on_demand=True,
     ),
     "disagreements": Table(
@@ -524,8 +428,6 @@ TABLES: dict[str, Table] = {
         texts=("explanation", "right", "theirs"),
         words={"cause": CAUSES},
         required=("voice", "provider", "model", "cause", "explanation", "right"),
-        dated=False,
-        priced=False,
         on_demand=True,
     ),
     "gpu_rents": Table(
@@ -536,8 +438,6 @@ TABLES: dict[str, Table] = {
         dates=("seen_on",),
         words={"market": MARKETS},
         required=("series", "seen_on", "gpu", "provider", "market", "usd_per_gpu_hour"),
-        dated=False,
-        priced=False,
         on_demand=True,
     ),
     "gpu_history": Table(
@@ -547,8 +447,6 @@ TABLES: dict[str, Table] = {
         dates=("quarter",),
         words={"market": MARKETS},
         required=("gpu", "market", "quarter", "usd_per_gpu_hour", "series", "readings"),
-        dated=False,
-        priced=False,
         sourced=False,
         on_demand=True,
     ),
@@ -560,8 +458,6 @@ TABLES: dict[str, Table] = {
         dates=("published",),
         words=TRAINING_WORDS,
         required=("row_id", "source_id", "method", "model", "stack", "tok_s_total"),
-        dated=False,
-        priced=False,
         on_demand=True,
         in_order=True,
     ),
@@ -573,8 +469,6 @@ TABLES: dict[str, Table] = {
         dates=("published",),
         words=TRAINING_WORDS | {"memory_basis": MEMORY_BASES},
         required=("row_id", "source_id", "method", "model", "stack", "peak_mem_gb"),
-        dated=False,
-        priced=False,
         on_demand=True,
         in_order=True,
     ),
@@ -586,8 +480,6 @@ TABLES: dict[str, Table] = {
         dates=("published",),
         words=SERVING_WORDS,
         required=("row_id", "source_id", "engine", "model", "gpu", "isl", "osl", "out_tok_s"),
-        dated=False,
-        priced=False,
         on_demand=True,
         in_order=True,
     ),
@@ -598,8 +490,6 @@ TABLES: dict[str, Table] = {
         numbers=("n_gpus", "seq_len", "rl_tok_s_gpu", "sft_tok_s_gpu", "factor"),
         dates=("published",),
         required=("row_id", "source_id", "method", "model", "factor"),
-        dated=False,
-        priced=False,
         on_demand=True,
         in_order=True,
     ),

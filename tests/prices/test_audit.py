@@ -205,7 +205,7 @@ def test_our_tables_hold_what_is_said_to_be_right() -> None:
     from costmodel.prices.matching import curated, in_force
     from costmodel.prices.sources.frame import KEYS
 
-    ours = curated([shipped_dir()])
+    ours = curated([shipped_dir()], book.catalog, ON)
     now = in_force(ours[ours["table"] == "inference"], KEYS["inference"], "2026-11-21")
     wrong = []
     for row in Specs.of(book).rows("disagreements"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ import costmodel as cm
 from costmodel.errors import PriceError
 from costmodel.prices import selecting
 from costmodel.prices.book import shipped_dir
-from costmodel.prices.changes import Change, add_model, add_row, mark_seen
+from costmodel.prices.changes import Change, Said, add_model, add_row, mark_seen
 from costmodel.prices.rows import Key
 
 TODAY = date(2026, 11, 21)
 NEW_YEAR = date(2027, 1, 1)
 PAGE = "https://example.com/prices"
+SAID = Said(PAGE, TODAY)
 
 
 @pytest.fixture
@@ -33,9 +35,8 @@ def mine(tmp_path: Path) -> Path:
 def change(
     folder: Path, provider: str, name: str, values: Mapping[str, str], **more: Any
 ) -> Change:
-    given: dict[str, Any] = {"start": NEW_YEAR, "source": PAGE, "today": TODAY}
-    more = given | more
-    return add_row(folder, provider, name, values, **more)
+    given: dict[str, Any] = {"start": NEW_YEAR, "said": SAID}
+    return add_row(folder, provider, name, values, **(given | more))
 
 
 def price(folder: Path, sku: str, meter: str, on: date, **key: str) -> float:
@@ -185,8 +186,7 @@ def test_a_new_model_has_its_price_and_its_facts(mine: Path) -> None:
         "gpt-7",
         {"input": "1", "output": "4"},
         start=None,
-        source=PAGE,
-        today=TODAY,
+        said=SAID,
         facts={"context_window": "400000", "encoding": "o200k_base"},
     )
     assert made.line == 2
@@ -223,8 +223,7 @@ def test_a_new_model_that_is_not_right_writes_neither_table(
         add_model(
             *(mine, provider, model, values),
             start=None,
-            source=PAGE,
-            today=TODAY,
+            said=SAID,
             facts=facts,
         )
     assert words in str(refused.value)
@@ -235,8 +234,7 @@ def test_a_new_provider_is_one_only_if_said(mine: Path) -> None:
     add_model(
         *(mine, "acme", "a-1", {"input": "1", "output": "4"}),
         start=None,
-        source=PAGE,
-        today=TODAY,
+        said=SAID,
         new_provider=True,
     )
     assert "acme" in cm.PriceBook.read(mine).catalog.providers
@@ -277,7 +275,8 @@ def test_what_was_free_has_no_factor(mine: Path) -> None:
 
 
 def test_a_remark_of_several_lines_is_written_on_one(mine: Path) -> None:
-    made = change(mine, "openai", "gpt-6-luna", {"output": "0.6"}, note=' "big"\nchange,\there ')
+    said = replace(SAID, note=' "big"\nchange,\there ')
+    made = change(mine, "openai", "gpt-6-luna", {"output": "0.6"}, said=said)
     row = (mine / "inference/openai.csv").read_text().splitlines()[made.line - 1]
     assert row.endswith(',"""big"" change, here"')
 

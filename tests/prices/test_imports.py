@@ -127,6 +127,29 @@ def test_a_blank_of_ours_is_filled_and_an_equal_price_is_no_proposal(
     assert mine["output_per_mtok"] == "same"
 
 
+def test_a_price_of_ours_in_euros_is_compared_in_dollars(
+    folder: Path, tables: Callable[..., Path], place: Place
+) -> None:
+    euros = tables(
+        inference__openai=(
+            "model,mode,input_per_mtok,output_per_mtok,currency",
+            "swift-1,standard,0.08,0.5,EUR",
+        ),
+        fx=("currency,usd_per_unit,effective_from", "EUR,1.25,", "EUR,2,2027-01-01"),
+    )
+    layers = [folder, euros]
+    reading = sources.read("litellm", str(place("litellm")), ON)
+    book = PriceBook.read(*layers, shipped=False)
+    found = imports.proposal("litellm", "litellm 1.2", reading.frame, layers, book, ON)
+    mine = imports.filtered(found.frame, "provider=openai,model=swift-1,mode=standard,doubt=*")
+    status = mine[mine["over_input_tokens"] == 0].set_index("column")["status"]
+    # 0.08 EUR at 1.25 is the $0.1 of the source, 0.5 EUR are $0.625 and not its $0.5
+    assert (status["input_per_mtok"], status["output_per_mtok"]) == ("same", "changed")
+    # the row would keep its other figures in euros
+    with pytest.raises(PriceError, match="line 2: is in EUR, the source in US dollars"):
+        accept(found, euros, "model=swift-1,column=output_per_mtok")
+
+
 def test_what_was_read_there_and_is_there_no_more_is_gone(
     proposed: Callable[..., imports.Proposal],
 ) -> None:

@@ -7,11 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from costmodel.costs.inputs import (
-    Day,
-    shipped_book,
-    today,
-)
+from costmodel.costs.inputs import Day, shipped_book, today
 from costmodel.errors import PriceError, ScenarioError, nearest
 from costmodel.months import as_date
 from costmodel.plans import rental

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from costmodel.costs.inputs import (
-    shipped_book,
-)
+from costmodel.costs.inputs import shipped_book
 from costmodel.errors import DataError
 from costmodel.prices.book import PriceBook
 from costmodel.tokens.chat import ImageRule, count_messages

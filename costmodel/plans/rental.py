@@ -70,14 +70,10 @@ def offers(
             and provider in (None, key.provider)
             and region in (None, key.region)
         )
-        usd = book.price_on(key, "instance_hour", on) if fits else math.nan
+        place = book.row_on(key, on) if fits else -1
+        usd = book.unit_usd(place, "instance_hour") if place >= 0 else math.nan
         if not math.isnan(usd):
-            # the strongest row of the key that holds on the day
-            row = next(
-                row
-                for row in reversed(book.rows_of(key))
-                if (row.effective_from or date.min) <= on < (row.effective_to or date.max)
-            )
+            row = book.rows[place]
             found.append(Offer(row, usd, float(row.facts["gpu_count"])))
     return found
 

@@ -104,7 +104,8 @@ class Distribution:
         if self.kind in ("range", "triangular", "uniform") and self.is_point:
             return float(self.values["low"])
         known = _mean(self)
-        if known is not None and self.quantile(EDGES)[0] > self.least:
+        lowest, highest = _QUANTILES[self.kind](self, EDGES)
+        if known is not None and self.least <= lowest and highest <= self.most:
             return known
         middle = (np.arange(FINE) + 0.5) / FINE
         return float(self.quantile(middle).mean())
@@ -118,7 +119,7 @@ class Distribution:
         return v.get("sd", v.get("cv", 1.0)) == 0
 
 
-EDGES = np.array([1e-9])  # where nothing may be cut off for a mean from the textbook
+EDGES = np.array([1e-9, 1.0 - 1e-9])  # where nothing may be cut off for a mean from the textbook
 
 
 def _mean(found: Distribution) -> float | None:

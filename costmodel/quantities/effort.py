@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from costmodel.months import Array, Numeric
-
-MINUTES_PER_HOUR = 60.0
+from costmodel.quantities.volumes import MINUTES_PER_HOUR
 
 
 def effort_hours(occasions: Numeric, hours: Numeric) -> Array:

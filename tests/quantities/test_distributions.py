@@ -122,3 +122,9 @@ def test_events_are_those_of_poisson() -> None:
     # e^-2.5 = 0.0821 of the months have none
     assert np.mean(counts == 0) == pytest.approx(0.0821, abs=1e-3)
     assert drawn_events(0.0, shares).max() == 0
+
+
+def test_what_is_cut_off_at_the_top_lowers_the_mean() -> None:
+    # z = (1 - 0.9) / 0.1 = 1: 0.9 - 0.1 x (phi(1) - 1 x (1 - Phi(1))) = 0.9 - 0.1 x 0.083315
+    share = Distribution("normal", {"mean": 0.9, "sd": 0.1}, least=0.0, most=1.0)
+    assert share.mean == pytest.approx(0.8916685, abs=1e-6)

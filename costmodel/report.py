@@ -16,6 +16,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from costmodel.analysis.breakeven import breakeven
+from costmodel.analysis.calendar import KINDS
 from costmodel.analysis.compare import Comparison, Result
 from costmodel.analysis.prices import price_history
 from costmodel.analysis.wording import amount, money, whole
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 CENT = 0.01
 UNITS = {"usd_per_success": "Cost of a successful outcome", "total_usd": "Total cost"}
 MANY = 3  # options named one by one
-KIND_WORDS = {"certain": "announced", "floor": "not sooner", "expected": "most likely date"}
 BILL_KEYS = [
     *("phase", "cause", "line", "detail", "meter", "unit_price_usd"),
     *("list_unit_price_usd", "file", "row", "source", "verified_on"),
@@ -67,8 +67,9 @@ class Report:
         """The option shown in detail."""
         return next(r for r in self.result.results if r.name == self.chosen)
 
+    @cached_property
     def figures(self) -> dict[str, list[go.Figure]]:
-        """Return the pictures of each part of the page: options, detail, prices."""
+        """The pictures of each part of the page: options, detail, prices."""
         scenario, frame = self.result.scenario, self.result.frame()
         bill, calendar = self.bills[self.chosen], self.option.as_dict()["calendar"]
         required = scenario.workload.required_success
@@ -84,7 +85,7 @@ class Report:
             waterfall(bill, self.chosen, scenario.months),
             budget.tornado(self.found, self.chosen, bill=bill),
         ]
-        return {"options": options, "detail": detail, "prices": list(self._price_histories())}
+        return {"options": options, "detail": detail, "prices": list(self.price_histories())}
 
     def _break_even(self) -> go.Figure:
         line = breakeven(self.result.scenario, self.result.book)
@@ -97,7 +98,7 @@ class Report:
             looks=style.option_looks(r.name for r in (*self.result.ranked, *self.result.results)),
         )
 
-    def _price_histories(self) -> Iterator[go.Figure]:
+    def price_histories(self) -> Iterator[go.Figure]:
         """Draw how the prices of the models behind the option moved, where they are per token."""
         scenario = self.result.scenario
         option = scenario.option(self.chosen)
@@ -119,7 +120,7 @@ class Report:
 
         result = self.result
         months = result.scenario.horizon
-        groups = self.figures()
+        groups = self.figures
         figures = [figure for group in groups.values() for figure in group]
         pictures = [(figure.to_json(), style.finding_of(figure)) for figure in figures]
         drawn = [
@@ -196,7 +197,7 @@ class Report:
         events = self.option.as_dict()["calendar"]
         if not events:
             return ""
-        rows = [[e["day"], escape(e["what"]), KIND_WORDS[e["kind"]]] for e in events]
+        rows = [[e["day"], escape(e["what"]), KINDS[e["kind"]]] for e in events]
         return "<h3>Calendar</h3>" + table({"Date": "words", "Event": "words", "": "words"}, rows)
 
     def _bills(self) -> Iterator[str]:
@@ -250,15 +251,28 @@ def report(
     Raises:
         ScenarioError: If the option has no bill, or none has.
     """
+    return Report(result, found, shown_option(result, option), on or today())
+
+
+def shown_option(result: Comparison, option: str | None = None) -> str:
+    """Return the option that a report shows in detail.
+
+    Args:
+        result: The comparison.
+        option: Its name; None = the best one.
+
+    Raises:
+        ScenarioError: If the option has no bill, or none has.
+    """
     if option is not None:
         result.bill(option)
-        return Report(result, found, option, on or today())
+        return option
     if not result.bills:
         message = f"nothing to report: {result.verdict}"
         raise ScenarioError(message)
-    cheapest = min(result.bills, key=lambda name: _mean(result.bills[name].total))
-    best = result.ranked[0].name if result.ranked else cheapest
-    return Report(result, found, best, on or today())
+    if result.ranked:
+        return result.ranked[0].name
+    return min(result.bills, key=lambda name: _mean(result.bills[name].total))
 
 
 def _mean(values: Any) -> float:

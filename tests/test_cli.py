@@ -678,3 +678,29 @@ def test_a_name_that_is_no_text_is_refused_before_anything_is_written(
     status, out, err = command_line("pricing", "add", *words, "--dir", tmp_path)
     assert (status, out, list(tmp_path.rglob("*.csv"))) == (2, "", [])
     assert "not UTF-8 text" in err
+
+
+def test_a_comparison_in_which_nothing_can_be_had_cites_no_prices(
+    command_line: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    path = tmp_path / "ended.toml"
+    path.write_text(
+        """\
+version = 1
+name = "ended"
+start = 2026-12-01
+months = 12
+[workload]
+requests = 100
+parts = {question = 100, answer = 10}
+[[option]]
+name = "Realtime"
+model = "gpt-4o-realtime-preview"
+host = {kind = "per_token", provider = "openai"}
+""",
+        "utf-8",
+    )
+    status, out, _ = command_line("compare", path)
+    assert status == 0
+    assert "Realtime is not feasible: " in out
+    assert "between" not in out

@@ -32,7 +32,7 @@ def scenario(tmp_path: Path) -> Callable[[str, str], str]:
 
 
 def test_the_budget_is_told_in_one_sentence(command_line: Run) -> None:
-    status, out, _ = command_line("budget", str(SUPPORT_BOT), "--draws", "400", "--limit", "60000")
+    status, out, _ = command_line("budget", str(SUPPORT_BOT), "--draws", "400", "--limit", "60k")
     assert status == 0
     for text in (
         "to be 90% sure",
@@ -99,7 +99,7 @@ def test_a_bad_range_is_one_line_with_its_place(
         (("--draws", "0"), "--draws must be a whole number of at least 1"),
         (("--draws", "1.5"), "--draws must be a whole number"),
         (("--confidence", "1.2"), "confidence must be between 0 and 1"),
-        (("--limit", "-5"), "limit must be >= 0"),
+        (("--limit", "-5"), "must be a number >= 0"),
         (("--option", "Promting on GPT-6 Luna"), "did you mean"),
     ],
 )

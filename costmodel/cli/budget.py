@@ -19,6 +19,7 @@ from costmodel.cli.shell import (
     print_json,
     tables_named,
     terminal,
+    whole_draws,
 )
 
 DRIVERS = 8  # shown of an option
@@ -32,7 +33,7 @@ def budget(
     confidence: Annotated[
         float, typer.Option(help="Share of the draws that the money asked for must cover.")
     ] = 0.9,
-    limit: Annotated[float | None, typer.Option(help="Money there is, in US dollars.")] = None,
+    limit: Annotated[float | None, count("--limit", "Money there is, in US dollars.")] = None,
     option: Annotated[
         str | None, typer.Option("--option", help="The only option to look at.")
     ] = None,
@@ -53,13 +54,11 @@ def budget(
     from costmodel.analysis.uncertainty import chance_of
     from costmodel.scenario import Scenario
 
-    if draws < 1 or draws != int(draws):
-        message = f"--draws must be a whole number of at least 1, got {draws:g}"
-        raise typer.BadParameter(message)
+    number = whole_draws(draws)
     book = price_book(prices, at)
     chance = chance_of(Scenario.read(file), book, bands=bands, events=events, seed=seed)
     found = computed(
-        chance, number=int(draws), confidence=confidence, limit=limit, option=option
+        chance, number=number, confidence=confidence, limit=limit, option=option
     ).as_dict()
     if json_:
         print_json(found)

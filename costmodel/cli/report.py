@@ -13,9 +13,12 @@ from costmodel.cli.shell import (
     Prices,
     ScenarioFile,
     app,
+    check_place,
+    count,
     price_book,
     print_json,
     terminal,
+    whole_draws,
     write_text,
 )
 from costmodel.errors import DataError
@@ -33,8 +36,8 @@ def report(
     option: Annotated[
         str | None, typer.Option("--option", help="Option shown in detail; the best if left out.")
     ] = None,
-    limit: Annotated[float | None, typer.Option("--limit", help="Money there is. [US$]")] = None,
-    draws: Annotated[int, typer.Option("--draws", help="Draws.")] = 10_000,
+    limit: Annotated[float | None, count("--limit", "Money there is, in US dollars.")] = None,
+    draws: Annotated[float, count("--draws", "Draws.")] = 10_000,
     seed: Annotated[int, typer.Option("--seed", help="Of the draws.")] = 0,
     json_: Json = False,  # noqa: FBT002
     prices: Prices = None,
@@ -47,6 +50,7 @@ def report(
     from costmodel.analysis.compare import compare
     from costmodel.analysis.uncertainty import chance_of
     from costmodel.report import report as report_of
+    from costmodel.report import shown_option
     from costmodel.scenario import Scenario
 
     if find_spec("plotly") is None:
@@ -55,10 +59,14 @@ def report(
     if csv is not None and csv.exists() and not csv.is_dir():
         message = f"{csv}: is a file; name a folder"
         raise DataError(message)
+    if csv is None or out.parent.resolve() != csv.resolve():
+        check_place(out)
+    number = whole_draws(draws)
     scenario, book = Scenario.read(file), price_book(prices, at)
     result = compare(scenario, book)
-    found = budget(chance_of(scenario, book, seed=seed), number=draws, limit=limit).as_dict()
-    made = report_of(result, found, option)
+    chosen = shown_option(result, option)
+    found = budget(chance_of(scenario, book, seed=seed), number=number, limit=limit).as_dict()
+    made = report_of(result, found, chosen)
     files = {out: made.html()}
     if csv is not None:
         try:

@@ -104,6 +104,8 @@ def _print_comparison(result: Comparison) -> None:
         )
     )
     days = result.prices_on
+    if not result.bills:
+        return
     frozen = f" of {days['day']}" if days["day"] else ""
     console.print(
         f"Prices{frozen} from {tables_named(result.book.folders)}; rows used were checked between "
@@ -151,11 +153,12 @@ def _cells(option: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _calendar(options: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    words = {"certain": "announced", "floor": "not sooner", "expected": "most likely date"}
+    from costmodel.analysis.calendar import KINDS
+
     events: dict[tuple[str, str, str], list[str]] = {}
     for option in options:
         for event in option["calendar"]:
-            key = (event["day"], event["what"], words[event["kind"]])
+            key = (event["day"], event["what"], KINDS[event["kind"]])
             events.setdefault(key, []).append(option["name"])
     return [
         [*key, f"{len(names)} options" if len(names) > MANY else "; ".join(names)]

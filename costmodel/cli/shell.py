@@ -91,6 +91,14 @@ def count(name: str, text: str) -> Any:
     return typer.Option(name, parser=amount, metavar="N", help=text)
 
 
+def whole_draws(draws: float) -> int:
+    """Return the number of draws of `--draws`."""
+    if draws < 1 or draws != int(draws):
+        message = f"--draws must be a whole number of at least 1, got {draws:g}"
+        raise typer.BadParameter(message)
+    return int(draws)
+
+
 @contextmanager
 def _tables_of(revision: str) -> Iterator[Path]:
     """Yield the price tables as a git revision of the checkout has them."""
@@ -185,11 +193,19 @@ def listed_price(usd: float | None) -> str:
     return "" if usd is None or usd != usd else f"${usd:g}"  # noqa: PLR0124
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all; a link stays one, a device or a pipe takes the text."""
+def check_place(path: Path) -> None:
+    """Refuse a place where no file can be written, before there is work to lose."""
     if path.is_dir():
         message = f"{path}: is a folder; name a file"
         raise DataError(message)
+    if not path.parent.is_dir():
+        message = f"{path}: cannot be written (no folder {path.parent})"
+        raise DataError(message)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all; a link stays one, a device or a pipe takes the text."""
+    check_place(path)
     try:
         if path.exists() and not path.is_file():
             path.write_text(text, "utf-8", "replace", newline="")

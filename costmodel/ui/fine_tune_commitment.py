@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from costmodel.analysis.calendar import MOVES, Entry, calendar_of, ics
+from costmodel.analysis.calendar import KINDS, MOVES, Entry, calendar_of, ics
 from costmodel.analysis.wording import whole
 from costmodel.figures import style
 from costmodel.figures.bill import waterfall
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 YEARS = 3
-KINDS = {"certain": "announced", "floor": "not sooner", "expected": "most likely date"}
 
 
 def fine_tune_commitment(

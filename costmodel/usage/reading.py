@@ -102,7 +102,7 @@ def _parts_of(layout: Layout, batch: Batch, source: Source) -> list[tuple[Any, C
         keep = columns.pop("keep", None)
         chosen = places if keep is None or np.all(keep) else _among(places, np.asarray(keep, bool))
         columns |= {"file": source.name, "layout": layout.name}
-        if layout.amortised and re.search(layout.amortised, source.name, re.IGNORECASE):
+        if layout.amortised and re.search(layout.amortised, source.path, re.IGNORECASE):
             columns["money"] = np.where(columns["money"] == "billed", "effective", "")
         columns["row"] = batch.first + np.arange(count, dtype=np.int64)
         _checked(columns, count, batch, source)

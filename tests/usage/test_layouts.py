@@ -212,6 +212,14 @@ def test_azure_names_the_file_of_amortised_cost(write: Write) -> None:
     assert row["money"] == "effective"
 
 
+def test_azure_names_the_folder_of_amortised_cost(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "amortized-daily").mkdir()
+    line = "11/13/2026,0.4,Foundry Models,gpt-4.1-mini Inp glbl Tokens,1,1M,Usage"
+    text = table(f"Date,Cost,{AZURE}", line)
+    (row,) = read(write("amortized-daily/part_0_0001.csv", text)).frame.to_dict("records")
+    assert row["money"] == "effective"
+
+
 CUR = (
     "line_item_usage_start_date,line_item_line_item_type,line_item_product_code,"
     "line_item_usage_type,line_item_usage_amount,line_item_unblended_cost,"
@@ -479,6 +487,63 @@ def test_focus_counts_tokens_by_their_unit(write: Write) -> None:
     ]
     assert billed[3]["kind"] == "correction"
     assert sum(row["amount"] for row in billed) == 12 * PICO
+
+
+def test_focus_counts_training_in_blocks_and_cached_tokens_beside_the_input(
+    write: Write, book: PriceBook
+) -> None:
+    header = (
+        "BilledCost,BillingCurrency,ChargePeriodStart,ChargeCategory,ServiceName,ProviderName,"
+        "PricingQuantity,PricingUnit,ConsumedQuantity,ConsumedUnit,SkuMeter,x_Model,x_InputTokens,"
+        "x_OutputTokens,x_CachedTokens"
+    )
+    day = "2026-11-01T00:00:00Z"
+    ledger = read(
+        write(
+            "focus.csv",
+            table(
+                header,
+                # five million at $5
+                f"25,USD,{day},Usage,Tuning,OpenAI,5,1000000 Tokens,,,training tokens,"
+                "gpt-4.1-mini,,,",
+                f"1,USD,{day},Usage,API,OpenAI,,,1,Requests,,gpt-5-mini,100,7,900",
+            ),
+        )
+    )
+    training, request = only(ledger, "focus")
+    assert (training["meter"], training["quantity"]) == ("train_mtok", 5.0)
+    assert tokens(request) == (1000, 900, 0, 0, 7)
+    groups = matched(price(ledger, book)).groups
+    assert groups.set_index("model")["state"]["gpt-4.1-mini, train_mtok"] == "matched"
+
+
+def test_focus_of_google_names_model_and_token_in_the_description(
+    write: Write, book: PriceBook
+) -> None:
+    header = (
+        "BilledCost,BillingCurrency,ChargePeriodStart,ChargeCategory,ServiceName,ProviderName,"
+        "ConsumedQuantity,ConsumedUnit,ChargeDescription"
+    )
+    day, google = "2026-11-01T00:00:00Z", "Vertex AI,Google Cloud"
+    ledger = read(
+        write(
+            "focus.csv",
+            table(
+                header,
+                f"0.3,USD,{day},Usage,{google},1000000,count,"
+                "Gemini 2.5 Flash GA Text Input - Predictions",
+                f"0.1,USD,{day},Usage,{google},10,count,"
+                "Gemini 2.5 Flash GA Text Input Caching Storage",
+                f"4,USD,{day},Usage,Compute Engine,Google Cloud,10,seconds,N2 Instance Core",
+            ),
+        )
+    )
+    text, storage, machine = only(ledger, "focus")
+    assert (text["provider"], text["model"]) == ("vertex", "gemini-2.5-flash")
+    assert (text["input_tokens"], storage["input_tokens"]) == (1_000_000, 0)
+    assert machine["provider"] == "google cloud (compute engine)"
+    listed = price(ledger, book).frame
+    assert listed["list_pico"][0] == listed["billed_pico"][0]
 
 
 def test_focus_does_not_take_a_virtual_currency_for_tokens(write: Write, book: PriceBook) -> None:

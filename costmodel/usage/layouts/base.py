@@ -92,7 +92,7 @@ class Layout:
         knows: Columns that it may have and the ledger takes.
         sums: Whether its records are sums over a period, so that two exports of the same period
             must agree; else they are requests.
-        amortised: Pattern of names of files whose money is amortised, where columns do not tell.
+        amortised: Pattern of paths of files whose money is amortised, where columns do not tell.
     """
 
     name: str

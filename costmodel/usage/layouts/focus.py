@@ -14,7 +14,7 @@ import numpy as np
 
 from costmodel.quantities.volumes import TOKENS_PER_MTOK
 from costmodel.usage import cells
-from costmodel.usage.layouts import aws, azure
+from costmodel.usage.layouts import aws, azure, google
 from costmodel.usage.layouts.base import (
     TYPES,
     Columns,
@@ -57,8 +57,10 @@ ADDED = {
     "cached_input_tokens": "x_CachedTokens",
     "output_tokens": "x_OutputTokens",
 }
-METER = "x_SkuMeterName"  # of Azure, whose tokens are "Units"
+METER = "x_SkuMeterName"  # of Azure
+COUNTS = ("units", "count")  # what Azure and Google call tokens
 BLOCK = "x_PricingBlockSize"
+HOURS = ("hour", "hours", "units/hour")
 SCOPE = (
     *("BillingAccountId", "SubAccountId", "ResourceId", "SkuId", "SkuPriceId", "SkuMeter"),
     *("ChargeDescription", "InvoiceId", "PricingCategory", "ChargePeriodEnd"),
@@ -81,9 +83,10 @@ def _first(batch: pd.DataFrame, names: tuple[str, ...]) -> Any:
     return found
 
 
-def _tokens(batch: pd.DataFrame, use: Any) -> tuple[Columns, Any]:
-    """Return tokens of rows, and which rows count any."""
+def _tokens(batch: pd.DataFrame, use: Any) -> tuple[Columns, Any, Any]:
+    """Return tokens of rows by type, which rows have any, and all tokens, nan for none."""
     count = len(batch)
+    metered = _metered_tokens(batch)
     amount, factor = np.full(count, np.nan), np.ones(count)
     for quantity, unit in (
         ("PricingQuantity", "PricingUnit"),
@@ -99,13 +102,10 @@ def _tokens(batch: pd.DataFrame, use: Any) -> tuple[Columns, Any]:
             found = [UNIT.match(str(w)) for w in words.categories]
             blocks = [block_of(f["block"] or "") if f else np.nan for f in found]
             block = np.array(blocks, float)[words.codes]
-            if METER in batch:
-                size = np.ones(count)
-                if unit == "PricingUnit":
-                    lacking = np.full(count, np.nan)
-                    size = cells.numbers(batch[BLOCK], BLOCK) if BLOCK in batch else lacking
-                units = told(lambda w: w.lower() == "units", words) & _generative(batch)
-                block = np.where(units & told(azure.TOKENS_OF.search, batch[METER]), size, block)
+            size = np.full(count, np.nan if unit == "PricingUnit" else 1.0)
+            if unit == "PricingUnit" and BLOCK in batch:
+                size = cells.numbers(batch[BLOCK], BLOCK)
+            block = np.where(metered & told(lambda w: w.lower() in COUNTS, words), size, block)
         mine = ~np.isnan(given) & ~np.isnan(block) & use
         amount, factor = np.where(mine, given, amount), np.where(mine, block, factor)
     kinds = np.full(count, "", object)
@@ -122,8 +122,11 @@ def _tokens(batch: pd.DataFrame, use: Any) -> tuple[Columns, Any]:
             if column in batch:
                 extra = cells.counts(batch[column], column)
                 made[name] = np.where(use & (kinds == ""), extra, made[name])
+        # a vendor's column may hold the input without what was cached
+        outside = made["cached_input_tokens"] > made["input_tokens"]
+        made["input_tokens"] += np.where(outside, made["cached_input_tokens"], 0)
         kinds = np.where(use & (made["input_tokens"] + made["output_tokens"] > 0), "x", kinds)
-    return made, kinds != ""
+    return made, kinds != "", amount * factor
 
 
 def rows(batch: pd.DataFrame) -> Rows:
@@ -134,12 +137,9 @@ def rows(batch: pd.DataFrame) -> Rows:
     if "ChargeClass" in batch:
         corrected = told(lambda w: w.lower() == "correction", batch["ChargeClass"])
         kind = np.where(corrected, "correction", kind)
-    unit = _first(batch, ("ConsumedUnit", "PricingUnit"))
-    given = "ConsumedQuantity" if "ConsumedQuantity" in batch else "PricingQuantity"
-    quantity = cells.numbers(batch[given], given) if given in batch else np.full(len(batch), np.nan)
+    quantity, unit = _quantity(batch)
     kind = refunded(kind, quantity)
-    virtual = _virtual(batch)
-    amounts, is_tokens = _tokens(batch, (kind == "usage") & ~virtual)
+    amounts, is_tokens, counted = _tokens(batch, (kind == "usage") & ~_virtual(batch))
     made |= amounts
     tags = cells.words(batch["Tags"]) if "Tags" in batch else None
     model = _first(batch, MODEL)
@@ -150,6 +150,7 @@ def rows(batch: pd.DataFrame) -> Rows:
     made |= taken(batch, project="SubAccountName")
     if "project" not in made:
         made |= taken(batch, project="SubAccountId")
+    model = np.where(model == "", texts(google.model_of, _sku(batch)), model)
     ai = is_tokens | (model != "") | _generative(batch)
     made["provider"] = _served(batch, ai)
     made |= _metered(batch, made["provider"], model, ai)
@@ -160,12 +161,11 @@ def rows(batch: pd.DataFrame) -> Rows:
         made |= taken(batch, region="RegionId")
     requests = told(lambda w: w.lower() == "requests", unit)
     made["requests"] = np.where(requests & ai, quantity, np.nan)
-    of = np.char.lower(unit.astype(str))
-    train = _says(batch, "train") & ai & (of == "tokens")
-    hosting = _says(batch, "hosting") & ai & np.isin(of, ("hour", "hours", "units/hour"))
+    train = _says(batch, "train") & ai & ~np.isnan(counted)
+    hosting = _says(batch, "hosting") & ai & told(lambda w: w.lower() in HOURS, unit)
     other = np.where(hosting, "hosting_hour", np.where(unit == "", "money", unit))
     made["meter"] = np.where(is_tokens, "tokens", np.where(train, "train_mtok", other))
-    quantity = np.where(train, quantity / TOKENS_PER_MTOK, quantity)
+    quantity = np.where(train, counted / TOKENS_PER_MTOK, quantity)
     made["quantity"] = np.where(is_tokens, np.nan, quantity)
     made["kind"] = np.where((kind == "usage") & ~ai, "charge", kind)
     made["scope"] = [batch[name] for name in SCOPE if name in batch]
@@ -194,7 +194,8 @@ def _served(batch: pd.DataFrame, ai: Any) -> Any:
     """Return who served; other services of a cloud under a name of their own."""
     service = texts(str.lower, batch["ServiceName"])
     provider = texts(provider_of, _first(batch, PROVIDER))
-    provider = np.where(ai & (provider == "google cloud"), "vertex", provider)
+    cloud = texts(lambda w: google.SERVICES.get(w.lower(), "vertex"), batch["ServiceName"])
+    provider = np.where(ai & (provider == "google cloud"), cloud, provider)
     provider = np.where(ai & (provider == "aws"), "bedrock", provider)
     return np.where(ai | (service == ""), provider, _other(provider, service))
 
@@ -211,7 +212,43 @@ def _metered(batch: pd.DataFrame, provider: Any, model: Any, ai: Any) -> Columns
         mine = ai & (provider == "bedrock") & (model == "")
         usage = np.where(mine, np.asarray(cells.words(batch["SkuMeter"]), object), "")
         model = np.where(mine, texts(lambda w: aws.model_of(w, ""), usage), model)
+    sku = _sku(batch)
+    made["mode"] = np.where(
+        sku == "", np.asarray(made.get("mode", "standard"), object), texts(google.mode_of, sku)
+    )
     return made | {"model": np.where(ai, model, "")}
+
+
+def _sku(batch: pd.DataFrame) -> Any:
+    """Return the SKU of Google's models, in words, blank for all else."""
+    if "ChargeDescription" not in batch:
+        return np.full(len(batch), "", object)
+    theirs = told(lambda w: w.lower() in google.SERVICES, batch["ServiceName"])
+    return np.where(theirs, np.asarray(cells.words(batch["ChargeDescription"]), object), "")
+
+
+def _metered_tokens(batch: pd.DataFrame) -> Any:
+    """Tell rows whose meter counts tokens, although their unit does not say so."""
+    found = texts(google.type_of_sku, _sku(batch)) != ""
+    if METER in batch:
+        found |= _generative(batch) & told(azure.TOKENS_OF.search, batch[METER])
+    return found
+
+
+def _quantity(batch: pd.DataFrame) -> tuple[Any, Any]:
+    """Return what was consumed, else what was priced, and its unit."""
+    quantity = np.full(len(batch), np.nan)
+    unit = np.full(len(batch), "", object)
+    for amount, of in (
+        ("ConsumedQuantity", "ConsumedUnit"),
+        ("PricingQuantity", "PricingUnit"),
+    ):
+        if amount in batch:
+            given = cells.numbers(batch[amount], amount)
+            mine = np.isnan(quantity) & ~np.isnan(given)
+            quantity = np.where(mine, given, quantity)
+            unit = np.where(mine, _first(batch, (of,)), unit)
+    return quantity, unit
 
 
 def _generative(batch: pd.DataFrame) -> Any:

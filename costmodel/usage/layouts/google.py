@@ -111,7 +111,8 @@ def type_of_sku(sku: str) -> str:
     return "" if TEXT_ONLY.search(sku) else type_of(sku)
 
 
-def _mode(sku: str) -> str:
+def mode_of(sku: str) -> str:
+    """Return the mode that a SKU bills."""
     word = sku.lower()
     return next((mode for mode in ("batch", "flex", "priority") if mode in word), "standard")
 
@@ -140,7 +141,7 @@ def rows(batch: pd.DataFrame, names: dict[str, str]) -> Rows:
     made["request_tokens"] = np.where(is_tokens & told(LONG.search, sku), LONG_TOKENS, 0)
     made["provider"] = np.where(ai, service, "google (other services)")
     made["model"] = np.where(ai, texts(model_of, sku), "")
-    made["mode"] = np.where(is_tokens, texts(_mode, sku), "standard")
+    made["mode"] = np.where(is_tokens, texts(mode_of, sku), "standard")
     other = np.where(np.asarray(sku, object) == "", "money", np.asarray(sku, object))
     made["meter"] = np.where(is_tokens, "tokens", other)
     made["quantity"] = np.where(is_tokens, np.nan, amount)

@@ -20,6 +20,7 @@ from costmodel.errors import nearest
 from costmodel.prices.catalog import Catalog, start_of
 from costmodel.prices.meters import METERS, RETRIEVAL_UNITS, TOKEN_COLUMNS, TRAINING_UNITS
 from costmodel.prices.rows import assemble, catalog_of, read_layers
+from costmodel.prices.selecting import words_of
 from costmodel.prices.tables import TABLES, Record
 from costmodel.prices.writing import FORMULA
 
@@ -188,8 +189,8 @@ def holding(rows: Sequence[Record], on: date | None) -> Record:
     return min(rows, key=start_of)
 
 
-def _prices(table: str, row: Record) -> dict[str, float]:
-    """Return what a row charges by meter, in its own currency; GPUs per GPU-hour."""
+def _prices(known: Known, table: str, row: Record) -> dict[str, float]:
+    """Return what a row charges by meter, GPUs per GPU-hour. [US$]"""
     prices: dict[str, float] = {}
     if table == "inference":
         prices = {meter: row[column] for column, meter in TOKEN_COLUMNS.items()}
@@ -206,16 +207,17 @@ def _prices(table: str, row: Record) -> dict[str, float]:
         prices = {RETRIEVAL_UNITS[row["unit"]]: row["price"]}
     elif table == "labour":
         prices = {"person_hour": row["per_hour"]}
-    return {meter: price for meter, price in prices.items() if price > 0}
+    usd = known.catalog.usd_per(row["currency"], known.on)
+    return {meter: price * usd for meter, price in prices.items() if price > 0}
 
 
 def unit_slips(known: Known) -> Iterator[tuple[Record, str]]:
     """Prices outside all experience, and prices that are many times those of their like."""
     for table in ("inference", "finetuning", "provisioned", "gpu_rental", "retrieval", "labour"):
         for row in known.tables[table]:
-            for meter, price in _prices(table, row).items():
+            for meter, price in _prices(known, table, row).items():
                 low, high = PLAUSIBLE.get(meter, (0.0, math.inf))
-                if row["currency"] in ("", "USD") and not low <= price <= high:
+                if not low <= price <= high:
                     text = (
                         f"${price:g} per {METERS.get(meter, 'GPU-h')} ({meter}) is outside of "
                         f"${low:g} to ${high:g}; is the unit right?"
@@ -226,7 +228,7 @@ def unit_slips(known: Known) -> Iterator[tuple[Record, str]]:
         for row in known.tables[table]:
             groups.setdefault(like(row), []).append(row)
         for group in groups.values():
-            yield from _unlike(table, group, factor, others)
+            yield from _unlike(known, table, group, factor, others)
     low, high = CONTEXT_TOKENS
     for row in known.tables["models"]:
         for column in ("context_window", "max_output_tokens"):
@@ -235,18 +237,18 @@ def unit_slips(known: Known) -> Iterator[tuple[Record, str]]:
 
 
 def _unlike(
-    table: str, group: Sequence[Record], factor: float, others: str
+    known: Known, table: str, group: Sequence[Record], factor: float, others: str
 ) -> Iterator[tuple[Record, str]]:
     """Find prices that are many times the median of a group, or a small part of it."""
-    charges = [(row, _prices(table, row)) for row in group]
+    charges = [(row, _prices(known, table, row)) for row in group]
     for meter in {meter for _, prices in charges for meter in prices}:
         typical = median([prices[meter] for _, prices in charges if meter in prices])
         for row, prices in charges:
             ratio = prices.get(meter, typical) / typical
             if not 1 / factor <= ratio <= factor:
                 text = (
-                    f"{prices[meter]:g} per {METERS.get(meter, 'GPU-h')} ({meter}) is {ratio:.3g} "
-                    f"times the median of {others}, {typical:g}; is the unit right?"
+                    f"${prices[meter]:g} per {METERS.get(meter, 'GPU-h')} ({meter}) is {ratio:.3g} "
+                    f"times the median of {others}, ${typical:g}; is the unit right?"
                 )
                 yield row, text
 
@@ -429,11 +431,7 @@ def stale(folders: Sequence[Path], on: date) -> list[dict[str, Any]]:
         {
             "file": row["file"],
             "line": row["line"],
-            "what": " ".join(
-                str(row[column])
-                for column in dict.fromkeys(("provider", *TABLES[tables[id(row)]].key))
-                if row.get(column) not in ("", None, 0.0) and row.get(column) == row.get(column)
-            ),
+            "what": words_of(tables[id(row)], row),
             "verified_on": row["verified_on"].isoformat(),
             "tried_on": "" if _tried(row) is None else str(_tried(row)),
             "days": (on - row["verified_on"]).days,

@@ -252,6 +252,14 @@ def test_the_note_of_a_row_gives_the_reason(tables: Tables) -> None:
     )
 
 
+def test_a_price_in_yen_is_no_slip_of_the_unit(tables: Tables) -> None:
+    folder = tables(
+        inference__acme=(f"{TOKENS},currency", "a,standard,,1,,4,USD", "a,batch,,75,,300,JPY"),
+        fx=("currency,usd_per_unit", "JPY,0.00667"),
+    )
+    assert not found(folder, lints.UNIT_SLIP)
+
+
 def test_looking_in_vain_for_a_later_reading_counts_for_as_long_as_a_reading(
     tables: Tables,
 ) -> None:

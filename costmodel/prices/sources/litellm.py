@@ -11,7 +11,7 @@ import pandas as pd
 
 from costmodel.prices.sources.files import File
 from costmodel.prices.sources.frame import PRICES, common
-from costmodel.prices.windows import SLOTS_PER_DAY, written_window
+from costmodel.prices.windows import SLOTS_PER_DAY, SLOTS_PER_WEEK, written_window
 
 PER_MTOK = 1e6  # of a price per token
 # what is sold by the token; the prices of text count where a model also hears or speaks
@@ -204,14 +204,16 @@ def _off_peak(entries: Mapping[str, Mapping[str, Any]], wide: pd.DataFrame) -> p
 
 def _peak(windows: Sequence[Mapping[str, Any]]) -> str:
     """Return the half hours outside of the hours off, as a window."""
-    peak = np.ones((7, SLOTS_PER_DAY), bool)
+    peak = np.ones(SLOTS_PER_WEEK, bool)
     for window in windows:
         spans = window["hours_utc"]
+        midnights = (np.array(window.get("weekdays", range(1, 8))) - 1) * SLOTS_PER_DAY
         for span in [spans] if isinstance(spans, str) else spans:
             start, stop = (
                 int(hour) * 2 + int(minute) // 30
                 for hour, minute in (clock.split(":") for clock in span.split("-"))
             )
-            off = slice(start, stop or SLOTS_PER_DAY)
-            peak[[day - 1 for day in window.get("weekdays", range(1, 8))], off] = False
-    return written_window(peak.ravel())
+            # to the same hour = the whole day; beyond midnight = into the next day
+            off = start + np.arange((stop - start) % SLOTS_PER_DAY or SLOTS_PER_DAY)
+            peak[(midnights[:, None] + off) % SLOTS_PER_WEEK] = False
+    return written_window(peak)

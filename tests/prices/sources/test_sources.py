@@ -100,6 +100,21 @@ def test_hours_off_peak_are_the_price_and_the_peak_is_a_window(table: Table) -> 
     assert (peak["input_per_mtok"], peak["output_per_mtok"]) == (0.3, 1.2)
 
 
+def test_hours_off_peak_that_end_after_midnight(place: Place) -> None:
+    entry = {
+        "litellm_provider": "deepseek",
+        "mode": "chat",
+        "input_cost_per_token": 3e-07,
+        "off_peak_pricing": {
+            "input_cost_per_token": 1.5e-07,
+            "windows": [{"hours_utc": "16:30-00:30"}],
+        },
+    }
+    of = sources.read("litellm", str(place("litellm", json.dumps({"deep-2": entry}))), ON).frame
+    assert row(of, "deep-2", window="00:30-16:30")["input_per_mtok"] == 0.3
+    assert row(of, "deep-2", window="")["input_per_mtok"] == 0.15
+
+
 def test_fast_mode_is_six_times_the_standard_price(table: Table) -> None:
     assert row(table("litellm"), "claud-9", mode="fast")["output_per_mtok"] == 150
 

@@ -96,10 +96,12 @@ def test_a_bad_range_is_one_line_with_its_place(
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (("--draws", "0"), "--draws must be a whole number of at least 1"),
-        (("--draws", "1.5"), "--draws must be a whole number"),
+        (("--draws", "0"), "must be a whole number from 1 to 1,000,000, got 0"),
+        (("--draws", "1.5"), "must be a whole number"),
+        (("--draws", "1e12"), "must be a whole number"),
         (("--confidence", "1.2"), "confidence must be between 0 and 1"),
         (("--limit", "-5"), "must be a number >= 0"),
+        (("--limit", "nan"), "must be a number >= 0"),
         (("--option", "Promting on GPT-6 Luna"), "did you mean"),
     ],
 )

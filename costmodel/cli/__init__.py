@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except UnicodeEncodeError as error:
         part = error.object[max(0, error.start - 20) : error.end + 20]
         status = _fail(f"{part!a} holds bytes that are not UTF-8 text")
+    except MemoryError:
+        status = _fail("not enough memory for that much")
     except OSError as error:
         # what no command foresees: a full disk, a device that went away
         status = _fail(f"{error.filename or 'output'}: {error.strerror or error}")

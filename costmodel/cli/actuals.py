@@ -17,6 +17,7 @@ from costmodel.cli.shell import (
     app,
     count,
     day,
+    draws_option,
     grid,
     price_book,
     print_json,
@@ -110,7 +111,7 @@ def actuals(
             help="CSV with month, phase and usd: what was paid for work that no log shows.",
         ),
     ] = None,
-    limit: Annotated[float | None, typer.Option(help="Money there is, in US dollars.")] = None,
+    limit: Annotated[float | None, count("--limit", "Money there is, in US dollars.")] = None,
     by: Annotated[
         list[str] | None,
         typer.Option(metavar="WORD", help="Allocate by user, model, provider or tag:KEY, too."),
@@ -118,12 +119,12 @@ def actuals(
     project: Projects = None,
     basis: Basis = "billed",
     overlaps: Overlaps = "refuse",
-    draws: Annotated[float, count("--draws", "Draws of the forecast.")] = 2_000,
+    draws: Annotated[int, draws_option("Draws of the forecast.")] = 2_000,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="OUT", help="Write lines by month as CSV.")
     ] = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
     prices: Prices = None,
     at: At = None,
 ) -> None:
@@ -138,9 +139,6 @@ def actuals(
     from costmodel.usage.pricing import price
     from costmodel.usage.summary import harmless
 
-    if draws < 1 or draws != int(draws):
-        message = f"--draws must be a whole number of at least 1, got {draws:g}"
-        raise typer.BadParameter(message)
     scenario, book = Scenario.read(file), price_book(prices)
     ledger = ledger_of(usage, book, overlaps, project)
     chance = chance_of(scenario, book if at is None else book.at(at), seed=seed)
@@ -151,7 +149,7 @@ def actuals(
         as_of=as_of,
         limit=limit,
         paid=None if paid is None else _paid(paid, scenario.horizon),
-        number=int(draws),
+        number=draws,
     )
     if outcomes is not None:
         found = found.with_outcomes(_outcomes(outcomes, found.spent.first, found.spent.last))

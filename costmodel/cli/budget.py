@@ -14,12 +14,12 @@ from costmodel.cli.shell import (
     ScenarioFile,
     app,
     count,
+    draws_option,
     grid,
     price_book,
     print_json,
     tables_named,
     terminal,
-    whole_draws,
 )
 
 DRIVERS = 8  # shown of an option
@@ -29,7 +29,7 @@ SMALL = 0.005  # a share that is shown as less than a percent
 @app.command()
 def budget(
     file: ScenarioFile,
-    draws: Annotated[float, count("--draws", "Draws.")] = 10_000,
+    draws: Annotated[int, draws_option("Draws.")] = 10_000,
     confidence: Annotated[
         float, typer.Option(help="Share of the draws that the money asked for must cover.")
     ] = 0.9,
@@ -38,14 +38,14 @@ def budget(
         str | None, typer.Option("--option", help="The only option to look at.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
-    bands: Annotated[  # noqa: FBT002
+    bands: Annotated[
         bool, typer.Option("--bands/--no-bands", help="Labour, rents and predicted speeds vary.")
     ] = True,
-    events: Annotated[  # noqa: FBT002
+    events: Annotated[
         bool,
         typer.Option("--events/--no-events", help="Changes and retirements come at random."),
     ] = True,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
     prices: Prices = None,
     at: At = None,
 ) -> None:
@@ -54,11 +54,10 @@ def budget(
     from costmodel.analysis.uncertainty import chance_of
     from costmodel.scenario import Scenario
 
-    number = whole_draws(draws)
     book = price_book(prices, at)
     chance = chance_of(Scenario.read(file), book, bands=bands, events=events, seed=seed)
     found = computed(
-        chance, number=number, confidence=confidence, limit=limit, option=option
+        chance, number=draws, confidence=confidence, limit=limit, option=option
     ).as_dict()
     if json_:
         print_json(found)

@@ -28,7 +28,7 @@ def calendar(
     ics: Annotated[
         Path | None, typer.Option("--ics", metavar="OUT.ics", help="Write a file for calendars.")
     ] = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
     prices: Prices = None,
     at: At = None,
 ) -> None:

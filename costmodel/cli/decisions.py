@@ -18,8 +18,8 @@ from costmodel.cli.shell import (
     ScenarioFile,
     amount,
     app,
-    count,
     day,
+    draws_option,
     grid,
     price_book,
     print_json,
@@ -72,9 +72,9 @@ def breakeven(
         typer.Option(metavar="INPUT,INPUT", help="Map of the cheapest option over two inputs."),
     ] = None,
     draws: Annotated[
-        float, count("--draws", "Draws behind the spread of each crossing; 0 for none.")
+        int, draws_option("Draws behind the spread of each crossing; 0 for none.", least=0)
     ] = 200,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
     prices: Prices = None,
     at: At = None,
 ) -> None:
@@ -104,7 +104,7 @@ def breakeven(
     paid = paybacks(compare(scenario, book), option or ())
     volume = line.over == analysis.VOLUME
     pairs = analysis.own_against_hosted(scenario, book) if volume and not option else ()
-    bands = _bands(scenario, book, line, int(draws))
+    bands = _bands(scenario, book, line, draws)
     if json_:
         found_line = line.as_dict()
         for record, band in zip(found_line["crossings"], bands, strict=True):
@@ -252,7 +252,7 @@ def _print_map(found: PhaseMap) -> None:
 
 
 @app.command()
-def advise(file: ScenarioFile, json_: Json = False, prices: Prices = None, at: At = None) -> None:  # noqa: FBT002
+def advise(file: ScenarioFile, json_: Json = False, prices: Prices = None, at: At = None) -> None:
     """Say what speaks for and against each option, beside its money, and what was left out."""
     from costmodel.analysis.advice import advise as collect
     from costmodel.scenario import Scenario
@@ -333,7 +333,7 @@ def diff(
         date | None,
         typer.Option("--at-b", parser=day, metavar="DATE", help="Day of the prices of the second."),
     ] = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
     prices: Prices = None,
     prices_b: Annotated[
         list[str] | None,

@@ -83,7 +83,7 @@ def _validates(model: str, says: str) -> None:
     def command(
         file: CasesFile,
         rows: Rows = None,
-        json_: Json = False,  # noqa: FBT002
+        json_: Json = False,
         prices: Prices = None,
     ) -> None:
         from costmodel.analysis import validate
@@ -121,7 +121,7 @@ def _fits(model: str, says: str, find: Callable[[pd.DataFrame, Specs, str], Foun
     def command(
         file: CasesFile,
         write: Write = None,
-        json_: Json = False,  # noqa: FBT002
+        json_: Json = False,
         prices: Prices = None,
     ) -> None:
         from costmodel.analysis import fit, validate

@@ -72,7 +72,7 @@ def pricing_import(
             help="Take rows over: asked row by row, or all, or provider=openai,model=gpt-6*.",
         ),
     ] = None,
-    download: Annotated[  # noqa: FBT002
+    download: Annotated[
         bool, typer.Option("--download", help="Fetch the source; PATH may be another address.")
     ] = False,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the whole proposal.")] = None,
@@ -87,7 +87,7 @@ def pricing_import(
             help="Day on which the source was gathered: rows of ours seen later are not overruled.",
         ),
     ] = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
 ) -> None:
     """Compare the price table of others with ours, and take over what is accepted of it."""
     from costmodel import costs
@@ -317,7 +317,7 @@ def _listed(title: str, rows: pd.DataFrame) -> None:
 @pricing_app.command("audit")
 def pricing_audit(
     csv: Annotated[Path | None, typer.Option("--csv", help="Write every difference.")] = None,
-    strict: Annotated[  # noqa: FBT002
+    strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 2 if a difference has no cause.")
     ] = False,
     folder: Annotated[
@@ -325,7 +325,7 @@ def pricing_audit(
         typer.Option("--dir", metavar="DIR", help="A further folder of tables with imported/."),
     ] = None,
     on: On = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
 ) -> None:
     """Set what was imported beside our tables: every difference, its cause, and a third voice."""
     from costmodel import costs

@@ -29,8 +29,8 @@ def lab(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="Working folder for the notebooks.")
     ] = Path("costmodel-notebooks"),
-    open_: Annotated[bool, typer.Option("--open/--no-open", help="Start JupyterLab.")] = True,  # noqa: FBT002
-    json_: Json = False,  # noqa: FBT002
+    open_: Annotated[bool, typer.Option("--open/--no-open", help="Start JupyterLab.")] = True,
+    json_: Json = False,
 ) -> None:
     """Copy notebooks and scenarios to a working folder, never overwriting, and open JupyterLab."""
     from importlib.util import find_spec

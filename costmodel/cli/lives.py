@@ -30,7 +30,7 @@ def fit_lifetimes(
         ),
     ] = None,
     method: Annotated[str, typer.Option(help="log-logistic or weibull.")] = "log-logistic",
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
     prices: Prices = None,
 ) -> None:
     """Fit how long models live, and test it: fitted on what was known on a day, what came then."""

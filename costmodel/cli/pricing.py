@@ -76,14 +76,14 @@ def pricing_set(
     table: Annotated[
         str | None, typer.Option(help="Where the words could mean several tables.")
     ] = None,
-    alike: Annotated[  # noqa: FBT002
+    alike: Annotated[
         bool, typer.Option("--alike", help="Other modes, tiers, regions move by the same factor.")
     ] = False,
     kind: Kind = "provider_page",
     note: Note = "",
     folder: Folder = None,
     on: On = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
 ) -> None:
     """Change a price from a day on: a new row, the old one stays.
 
@@ -167,7 +167,7 @@ def pricing_seen(
     table: Annotated[str | None, typer.Option(help="Only this table.")] = None,
     folder: Folder = None,
     on: On = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
 ) -> None:
     """Say that the prices in force stand unchanged at their source: sets verified_on."""
     from costmodel import costs
@@ -207,12 +207,12 @@ def pricing_add(
         list[str] | None,
         typer.Option("--fact", metavar="COLUMN=VALUE", help="Of models.csv: context_window=200000"),
     ] = None,
-    new_provider: NewProvider = False,  # noqa: FBT002
+    new_provider: NewProvider = False,
     kind: Kind = "provider_page",
     note: Note = "",
     folder: Folder = None,
     on: On = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
 ) -> None:
     """Add a new model with its token prices. On a terminal it asks for what is missing."""
     from costmodel.prices.book import edited_folder

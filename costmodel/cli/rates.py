@@ -45,7 +45,7 @@ def price(
     mode: Annotated[str, typer.Option(help="standard, batch, flex, priority, ...")] = "standard",
     region: Annotated[str | None, typer.Option(help="As in the tables.")] = None,
     on: On = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
     prices: Prices = None,
 ) -> None:
     """Price requests to a hosted model."""
@@ -220,7 +220,7 @@ def train(
         float | None, count("--failed-share", "own: runs that fail over those that do not, 0.07.")
     ] = None,
     on: On = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
     prices: Prices = None,
 ) -> None:
     """Price training jobs at a provider; without one, at all that take the job today.
@@ -391,7 +391,7 @@ def _mode(mode: str) -> str:
 
 
 @app.command()
-def claims(on: On = None, json_: Json = False, prices: Prices = None) -> None:  # noqa: FBT002
+def claims(on: On = None, json_: Json = False, prices: Prices = None) -> None:
     """Print figures that circulate beside those of the price tables, with the rows behind them."""
     from costmodel import costs
     from costmodel.analysis.claims import JOB_CALL

@@ -15,10 +15,10 @@ from costmodel.cli.shell import (
     app,
     check_place,
     count,
+    draws_option,
     price_book,
     print_json,
     terminal,
-    whole_draws,
     write_text,
 )
 from costmodel.errors import DataError
@@ -37,9 +37,9 @@ def report(
         str | None, typer.Option("--option", help="Option shown in detail; the best if left out.")
     ] = None,
     limit: Annotated[float | None, count("--limit", "Money there is, in US dollars.")] = None,
-    draws: Annotated[float, count("--draws", "Draws.")] = 10_000,
-    seed: Annotated[int, typer.Option("--seed", help="Of the draws.")] = 0,
-    json_: Json = False,  # noqa: FBT002
+    draws: Annotated[int, draws_option("Draws.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+    json_: Json = False,
     prices: Prices = None,
     at: At = None,
 ) -> None:
@@ -61,11 +61,10 @@ def report(
         raise DataError(message)
     if csv is None or out.parent.resolve() != csv.resolve():
         check_place(out)
-    number = whole_draws(draws)
     scenario, book = Scenario.read(file), price_book(prices, at)
     result = compare(scenario, book)
     chosen = shown_option(result, option)
-    found = budget(chance_of(scenario, book, seed=seed), number=number, limit=limit).as_dict()
+    found = budget(chance_of(scenario, book, seed=seed), number=draws, limit=limit).as_dict()
     made = report_of(result, found, chosen)
     files = {out: made.html()}
     if csv is not None:

@@ -57,7 +57,7 @@ def savings(
         Path | None,
         typer.Option("--to-scenario", metavar="OUT.toml", help="Draft a scenario from this use."),
     ] = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
     prices: Prices = None,
     at: At = None,
 ) -> None:

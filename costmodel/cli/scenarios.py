@@ -49,7 +49,7 @@ def _grouped(assumptions: Sequence[str]) -> list[str]:
 
 
 @app.command()
-def compare(file: ScenarioFile, json_: Json = False, prices: Prices = None, at: At = None) -> None:  # noqa: FBT002
+def compare(file: ScenarioFile, json_: Json = False, prices: Prices = None, at: At = None) -> None:
     """Compare the options of a scenario: verdict, totals, unit costs, share of upkeep."""
     from costmodel.analysis.compare import compare as compare_options
     from costmodel.scenario import Scenario
@@ -181,7 +181,7 @@ def bill(
     file: ScenarioFile,
     option: OptionName,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write every line and month.")] = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
     prices: Prices = None,
     at: At = None,
 ) -> None:
@@ -251,7 +251,7 @@ def explain(
         str | None,
         typer.Option(help="Month, e.g. 2027-02; left out, the first in which each line counts."),
     ] = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
     prices: Prices = None,
     at: At = None,
 ) -> None:

@@ -55,7 +55,7 @@ def serve(
     usd_per_gpu_hour: Annotated[float | None, typer.Option(help="Own price of a GPU.")] = None,
     busy: Annotated[float, _share("--busy", "Most load of a replica, a share.")] = 0.75,
     spare: Annotated[int, typer.Option(help="Replicas against failures.")] = 1,
-    autoscale: Annotated[bool, typer.Option("--autoscale", help="Follow the load.")] = False,  # noqa: FBT002
+    autoscale: Annotated[bool, typer.Option("--autoscale", help="Follow the load.")] = False,
     cold_start_minutes: Annotated[float, typer.Option(help="Start of a replica.")] = 5.0,
     scale_down_minutes: Annotated[float, typer.Option(help="Idle time kept.")] = 15.0,
     cache_hit: Annotated[float, _share("--cache-hit", "Share of prompts found cached.")] = 0.0,
@@ -66,7 +66,7 @@ def serve(
         typer.Option(metavar="PROVIDER[/MODEL]", help="Hosted price to break even with."),
     ] = None,
     on: On = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
     prices: Prices = None,
 ) -> None:
     """Plan the replicas that serve an open-weight model, and what they cost."""

@@ -45,6 +45,7 @@ ClickError: type[Exception] = typer.BadParameter.__mro__[2]
 WIDE = 180  # columns of a terminal in which everything fits
 WIDTH_WITHOUT_TERMINAL = 200
 CENT = 0.01
+MOST_DRAWS = 1_000_000
 
 
 def amount(text: str | float) -> float:
@@ -91,12 +92,17 @@ def count(name: str, text: str) -> Any:
     return typer.Option(name, parser=amount, metavar="N", help=text)
 
 
-def whole_draws(draws: float) -> int:
-    """Return the number of draws of `--draws`."""
-    if draws < 1 or draws != int(draws):
-        message = f"--draws must be a whole number of at least 1, got {draws:g}"
-        raise typer.BadParameter(message)
-    return int(draws)
+def draws_option(text: str, least: int = 1) -> Any:
+    """Return the option --draws, which reads a whole number."""
+
+    def read(typed: str | float) -> int:
+        number = amount(typed)
+        if number != int(number) or not least <= number <= MOST_DRAWS:
+            message = f"must be a whole number from {least} to {MOST_DRAWS:,}, got {typed}"
+            raise typer.BadParameter(message)
+        return int(number)
+
+    return typer.Option("--draws", parser=read, metavar="N", help=text)
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def pricing_show(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Also PROVIDER/MODEL.")],
     provider: Seller = None,
     on: On = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
     prices: Prices = None,
 ) -> None:
     """Show what the program will use for a model: every price in force, with file and line."""
@@ -138,7 +138,7 @@ def pricing_history(
     provider: Seller = None,
     mode: Annotated[str, typer.Option(help="standard, batch, flex, priority.")] = "standard",
     region: Annotated[str, typer.Option(help="As in the tables.")] = "",
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
     prices: Prices = None,
 ) -> None:
     """Show how the token prices of a model moved, announced changes included; or a GPU's rent."""
@@ -248,7 +248,7 @@ def pricing_diff(
         Path | None, typer.Option(metavar="FILE", help="What it changes there, in dollars.")
     ] = None,
     option: Annotated[str | None, typer.Option("--option", help="Only this one.")] = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
     prices: Prices = None,
 ) -> None:
     """Say which prices differ between two folders, days or git revisions, and what that costs."""

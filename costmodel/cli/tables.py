@@ -33,7 +33,7 @@ def validate_prices(
     rows: Annotated[
         Path | None, typer.Option("--rows", help="Write the input with predicted and ratio.")
     ] = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
     prices: Prices = None,
 ) -> None:
     """Price requests of known cost and compare."""
@@ -66,9 +66,9 @@ def pricing_check(
     folder: Annotated[
         Path | None, typer.Argument(metavar="DIR", help="Tables; those in force if left out.")
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,  # noqa: FBT002
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
     on: On = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
 ) -> None:
     """Read every table, refuse what is wrong with it, and warn of what is probably not meant."""
     from costmodel import costs
@@ -109,8 +109,8 @@ def pricing_fmt(
         Path | None,
         typer.Argument(metavar="DIR", help="Tables; else $COSTMODEL_PRICES, ./pricing."),
     ] = None,
-    check: Annotated[bool, typer.Option("--check", help="Change nothing, exit 2.")] = False,  # noqa: FBT002
-    json_: Json = False,  # noqa: FBT002
+    check: Annotated[bool, typer.Option("--check", help="Change nothing, exit 2.")] = False,
+    json_: Json = False,
 ) -> None:
     """Write tables as they should be, after an editor or a spreadsheet had them."""
     from costmodel.prices.book import PriceBook, edited_folder, shipped_dir
@@ -145,9 +145,9 @@ def pricing_rebuild(
         Path | None,
         typer.Argument(metavar="DIR", help="Tables; else $COSTMODEL_PRICES, ./pricing."),
     ] = None,
-    check: Annotated[bool, typer.Option("--check", help="Change nothing, exit 2.")] = False,  # noqa: FBT002
+    check: Annotated[bool, typer.Option("--check", help="Change nothing, exit 2.")] = False,
     on: On = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
 ) -> None:
     """Compute survival.csv (of lifetimes.csv) and gpu_history.csv (of gpu_rents.csv) anew."""
     from costmodel import costs
@@ -170,7 +170,7 @@ def pricing_stale(
         Path | None, typer.Argument(metavar="DIR", help="Tables; those in force if left out.")
     ] = None,
     on: On = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
 ) -> None:
     """List the rows in force that were not seen at their source lately, the oldest first."""
     from costmodel import costs
@@ -201,7 +201,7 @@ def pricing_stale(
 @pricing_app.command("init")
 def pricing_init(
     folder: Annotated[Path, typer.Argument(metavar="DIR")],
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
 ) -> None:
     """Copy the shipped tables to a folder for editing."""
     from costmodel.prices.book import shipped_dir

@@ -50,7 +50,7 @@ def tokens(
     encoding: Annotated[
         str | None, typer.Option(help="Encoding in place of a model; o200k_base if left out.")
     ] = None,
-    estimate: Annotated[  # noqa: FBT002
+    estimate: Annotated[
         bool,
         typer.Option("--estimate", help="Go by a ratio where the tokenizer is not public."),
     ] = False,
@@ -86,7 +86,7 @@ def tokens(
         float | None, count("--sample", "Estimate from so many records drawn at random.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the draws of --sample.")] = 0,
-    strict: Annotated[  # noqa: FBT002
+    strict: Annotated[
         bool,
         typer.Option(
             "--strict", help="Stop at the first record that is broken or of another format."
@@ -99,12 +99,12 @@ def tokens(
         str | None,
         typer.Option(metavar="ADDRESS|local", help="Count parts of files on a Dask cluster."),
     ] = None,
-    metrics: Annotated[  # noqa: FBT002
+    metrics: Annotated[
         bool,
         typer.Option("--metrics", help="Print plain counts by role and field."),
     ] = False,
     on: On = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
     prices: Prices = None,
 ) -> None:
     """Count the tokens of text or datasets, and what each provider bills for training on them."""
@@ -376,7 +376,7 @@ def calibrate(
     source: Annotated[
         str | None, typer.Option(help="Address of the provider's page on counting.")
     ] = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
     prices: Prices = None,
 ) -> None:
     """Store how many tokens a model makes of content of yours, as its provider counted them."""

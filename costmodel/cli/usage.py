@@ -72,7 +72,7 @@ def usage(
         str | None,
         typer.Option("--dask", metavar="ADDRESS", help="Read on a Dask cluster, or `local`."),
     ] = None,
-    json_: Json = False,  # noqa: FBT002
+    json_: Json = False,
     prices: Prices = None,
     at: At = None,
 ) -> None:

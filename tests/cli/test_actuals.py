@@ -110,9 +110,9 @@ def test_the_table_has_the_money_of_the_output(as_json: Callable[..., Any], tmp_
         (("--project", "helpdesk"), "no project 'helpdesk'; did you mean 'help-desk'?"),
         (("--by", "tag:env"), "no row has a tag 'env'; the usage has no tags"),
         (("--basis", "bild"), "unknown basis 'bild'"),
-        (("--draws", "0.5"), "--draws must be a whole number of at least 1"),
+        (("--draws", "0.5"), "must be a whole number from 1"),
         (("--outcomes", "many"), "must be a number >= 0"),
-        (("--limit", "-1"), "limit must be >= 0"),
+        (("--limit", "-1"), "must be a number >= 0"),
     ],
 )
 def test_bad_input_is_one_line(command_line: Run, words: tuple[str, ...], said: str) -> None:

@@ -226,7 +226,7 @@ def test_who_hosts_an_open_model_is_found_by_all_of_its_names() -> None:
 def test_a_usage_log_stands_beside_the_budget() -> None:
     data = SUPPORT_BOT.parents[1] / "data"
     app = budget_and_forecast(data / "help_desk.toml", usage=data / "usage_log.csv")
-    for title, words in {"Actuals": "15% under budget", "Variance": "mostly mix"}.items():
+    for title, words in {"Actuals": "1% over budget", "Variance": "mostly requests"}.items():
         page = app.show(title)
         app.settle()
         assert words in page.charts[0].finding

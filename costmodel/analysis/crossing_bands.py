@@ -66,7 +66,7 @@ def crossing_band(
     if not turns.any():
         return None
     width = right - left
-    inside = np.where(width != 0, -left / np.where(width != 0, width, 1.0), 0.0)
+    inside = np.where(turns & (width != 0), -left / np.where(width != 0, width, 1.0), 0.0)
     found = points[:-1] + inside * np.diff(points)
     # of several, the one nearest to the central case, in proportion as the points are
     away = np.abs(np.log(found / at)) if low > 0 else np.abs(found - at)

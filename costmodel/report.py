@@ -338,7 +338,12 @@ def options_table(result: Comparison) -> str:
     """Return the options side by side as HTML, best first."""
     order = {option.name: k for k, option in enumerate(result.ranked)}
     rows = [option.as_dict() for option in result.results]
-    rows.sort(key=lambda row: (not row["feasible"], order.get(row["name"], len(order))))
+    # those that cannot win stand below the others, the cheapest first
+    rows.sort(
+        key=lambda row: (
+            not row["feasible"], order.get(row["name"], len(order)), row["total_usd"] or 0.0
+        )
+    )  # fmt: skip
     columns = {"Option": "words", "Model": "words", "Total": "", "Build": "", "Serve": ""}
     columns |= {"Upkeep": "", "Upkeep share": "", "Per request": "", "Success": ""}
     columns |= {"Per success": ""}
@@ -365,6 +370,8 @@ def options_table(result: Comparison) -> str:
         )
     months = result.scenario.months
     caption = f"All options, {months} months, US dollars; best first"
+    if result.ranked and len(result.ranked) < len(cells):
+        caption += ", then those below the required success rate or without a stated one"
     return "".join([table(columns, cells, caption, best=0 if result.ranked else -1), *out])
 
 

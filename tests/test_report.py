@@ -19,7 +19,7 @@ from costmodel.analysis.breakeven import breakeven
 from costmodel.analysis.budget import budget
 from costmodel.analysis.uncertainty import chance_of
 from costmodel.analysis.wording import tally
-from costmodel.report import Report, report
+from costmodel.report import Report, options_table, report
 
 SCENARIOS = Path(__file__).parents[1] / "notebooks" / "scenarios"
 Run = Callable[..., tuple[int, str, str]]
@@ -153,9 +153,23 @@ def test_the_page_draws_where_another_option_takes_over_and_how_prices_moved(bot
     after = min(crossing.at for crossing in line.crossings if crossing.at > 200_000)
     assert f"takes over from {tally(after)}" in title
     moved = [figure.layout.title.text for figure in figures["prices"]]
-    assert any("gemini-3.8-flash at google" in text for text in moved)
-    assert any("gpt-6-luna at openai" in text for text in moved)
+    assert any("gemini-3.8-flash at Google" in text for text in moved)
+    assert any("gpt-6-luna at OpenAI" in text for text in moved)
 
 
 def test_a_page_about_own_gpus_has_no_prices_per_token_to_draw(bot: Report) -> None:
     assert list(replace(bot, chosen="Tuned Llama 8B on rented GPU").price_histories()) == []
+
+
+def test_options_that_cannot_win_stand_below_the_others_the_cheapest_first() -> None:
+    scenario = cm.Scenario.read(SCENARIOS / "support_bot.toml")
+    html = options_table(cm.compare(replace(scenario, options=scenario.options[::-1])))
+    names = re.findall(r"<tr[^>]*><t[hd][^>]*>(.*?)</t[hd]>", html.partition("<tbody>")[2])
+    assert names[0] == "Router: Luna first then Flash"
+    # totals of those below 88 %: $11k, $20k, $65k and $133k
+    assert names[-4:] == [
+        "Prompting on GPT-6 Luna",
+        "Few-shot on Claude Haiku 5.5",
+        "Tuned Nova Micro at Bedrock",
+        "Tuned Llama 8B on rented GPU",
+    ]

@@ -11,7 +11,7 @@ from typing import Any
 
 from costmodel.analysis import market
 from costmodel.analysis.renting import Offer, rented
-from costmodel.analysis.wording import brief, money, tally
+from costmodel.analysis.wording import brief, money, provider_words, tally
 from costmodel.errors import PriceError
 from costmodel.plans.training import (
     OTHER_SOFTWARE,
@@ -177,13 +177,14 @@ class Ways:
             if soon and record["tunes"] != OTHER:
                 ends.setdefault((record["provider"], end), []).append(_sold(record))
         said += [
-            f"{provider} takes training jobs for {', '.join(dict.fromkeys(names))} only "
-            f"until {end}: the model cannot be tuned there again afterwards."
+            f"{provider_words(provider)} takes training jobs for "
+            f"{', '.join(dict.fromkeys(names))} only until {end}: the model cannot be tuned there "
+            "again afterwards."
             for (provider, end), names in sorted(ends.items(), key=lambda pair: pair[0][1])
         ]
         closing = sorted(
             {
-                record["provider"]
+                provider_words(record["provider"])
                 for record in self.taken
                 if record["tunes"] == OTHER
                 and record["training_until"] is not None
@@ -294,7 +295,7 @@ def _shape(specs: Specs, name: str) -> str:
 
 
 def _named(record: Mapping[str, Any]) -> str:
-    return f"{record['provider']} ({_sold(record)})"
+    return f"{provider_words(record['provider'])} ({_sold(record)})"
 
 
 def _sold(record: Mapping[str, Any]) -> str:
@@ -303,7 +304,7 @@ def _sold(record: Mapping[str, Any]) -> str:
 
 
 def _machines(offer: Offer) -> str:
-    return f"{offer.plan.gpus} {offer.plan.gpu} at {offer.provider}"
+    return f"{offer.plan.gpus} {offer.plan.gpu} at {provider_words(offer.provider)}"
 
 
 def _usd(offer: Offer) -> str:

@@ -11,6 +11,42 @@ SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9}
 HUNDRED = 100.0
 THOUSAND = 1000.0
 MOST = 1e18  # of an amount that is typed; products of larger ones leave the range of numbers
+# as they write themselves
+PROVIDERS = {
+    "akash": "Akash",
+    "anthropic": "Anthropic",
+    "aws": "AWS",
+    "azure": "Azure",
+    "bedrock": "Bedrock",
+    "cohere": "Cohere",
+    "coreweave": "CoreWeave",
+    "crusoe": "Crusoe",
+    "deepseek": "DeepSeek",
+    "digitalocean": "DigitalOcean",
+    "fireworks": "Fireworks",
+    "gcp": "Google Cloud",
+    "google": "Google",
+    "groq": "Groq",
+    "huggingface": "Hugging Face",
+    "hyperstack": "Hyperstack",
+    "lambda": "Lambda",
+    "mistral": "Mistral",
+    "modal": "Modal",
+    "nebius": "Nebius",
+    "oci": "Oracle Cloud",
+    "openai": "OpenAI",
+    "ori": "Ori",
+    "predibase": "Predibase",
+    "replicate": "Replicate",
+    "runpod": "Runpod",
+    "sfcompute": "SF Compute",
+    "tinker": "Tinker",
+    "together": "Together",
+    "vast": "Vast.ai",
+    "verda": "Verda",
+    "vertex": "Vertex AI",
+    "xai": "xAI",
+}
 
 
 def read_amount(text: str | float) -> float:
@@ -34,6 +70,15 @@ def read_amount(text: str | float) -> float:
         message = f"must be a number >= 0{bound} like 1500, 20e6, 300k or 1.2M, got {text!r}"
         raise DataError(message)
     return value
+
+
+def provider_words(name: str) -> str:
+    """Write a provider as it writes itself; one of the user's own stays as it is.
+
+    >>> provider_words("openai"), provider_words("my-endpoint")
+    ('OpenAI', 'my-endpoint')
+    """
+    return PROVIDERS.get(name, name)
 
 
 def money(usd: float) -> str:

@@ -118,6 +118,7 @@ def plan_serving(
     return replace(
         found,
         usd_per_gpu_hour=offer.usd_per_gpu_hour(found.gpus),
-        priced_by=f"{row.key} ({row.where}), ${offer.usd_per_hour:g}/h for {offer.gpus:g} GPUs",
+        priced_by=f"{row.key} ({row.where}), ${offer.usd_per_hour:g}/h for {offer.gpus:g} GPU"
+        + ("" if offer.gpus == 1 else "s"),
         source=row.source,
     )

@@ -92,7 +92,12 @@ def spending(found: Mapping[str, Any], *, bill: pd.DataFrame | None = None) -> g
         barmode="stack",
         bargap=0.35,
         hovermode="closest",
-        xaxis={"type": "date", "tickformat": "%b %Y", "showgrid": False},
+        xaxis={
+            "type": "date",
+            "tickformat": "%b %Y",
+            "ticklabelmode": "period",
+            "showgrid": False,
+        },
         yaxis={"tickprefix": "$", "range": [0, top], "automargin": True, "nticks": 6},
     )
 

@@ -274,7 +274,7 @@ def pareto(
             "range": [floor, ceiling],
             "tickformat": ".0%",
             "automargin": True,
-            "title": {"text": "success rate"},
+            "title": {"text": "success rate", "standoff": 12},
         },
     )
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -157,26 +158,25 @@ def placed(
 
 
 def _line_to(x: float, y: float, dx: float, dy: float) -> list[Box]:
-    """Return what a line from a point to its label covers, none where the label is near."""
+    """Return what an upright line from a point to its label covers, none where that is near."""
     if abs(dy) <= LINE_PX:
         return []
-    # the label itself begins 8 pixels before its middle
-    ends = range(7, round(abs(dy)) - 8, 3)
-    at = [(x + dx * away / abs(dy), y + dy * away / abs(dy)) for away in ends]
-    return [Box(px - 2, py - 2, px + 2, py + 2) for px, py in at]
+    ends = sorted((y + math.copysign(7, dy), y + dy - math.copysign(9, dy)))
+    return [Box(x + dx - 2, ends[0], x + dx + 2, ends[1])]
 
 
 def _offsets(half: float) -> Iterable[tuple[float, float]]:
-    """Yield places around a point, nearest first."""
-    for away in (0, 16, 32, 48, 64):
-        for side in (1, -1):
-            for up in (1, -1) if away else (1,):
-                yield side * (half + 9), float(up * away)
-                if not away:
-                    yield side * (half + 4), 14.0
-                    yield side * (half + 4), -14.0
+    """Yield places around a point, nearest first; those far away are above and below it.
+
+    On a wider page points move apart sideways: lines that are upright stay clear of them.
+    """
+    for side in (1, -1):
+        yield side * (half + 9), 0.0
+        yield side * (half + 4), 14.0
+        yield side * (half + 4), -14.0
+    for away in (16.0, 32.0, 48.0, 64.0, 80.0):
         for up in (1, -1):
-            yield 0.0, float(up * (away + 16))
+            yield 0.0, up * away
 
 
 def name_point(

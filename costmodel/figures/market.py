@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from costmodel.analysis.request_costs import unbeaten
-from costmodel.analysis.wording import brief, money
+from costmodel.analysis.wording import brief, money, provider_words
 from costmodel.figures import style
 from costmodel.figures.labels import NARROW_PX, Box, Label, end_labels, name_point, placed
 from costmodel.figures.rows import Row, row_axis, rows_figure
@@ -121,7 +121,7 @@ def price_history(frame: pd.DataFrame, on: date, *, ahead_days: int = 180) -> go
 
 def _moved(frame: pd.DataFrame, on: date) -> str:
     """Say what the price of output does next, or did last."""
-    name = f"{frame['model'].iloc[0]} at {frame['provider'].iloc[0]}"
+    name = f"{frame['model'].iloc[0]} at {provider_words(frame['provider'].iloc[0])}"
     order = [m for m in ("output_mtok", "input_mtok") if (frame["meter"] == m).any()]
     meter = order[0] if order else frame["meter"].iloc[0]
     rows = frame[frame["meter"] == meter].to_dict("records")
@@ -190,11 +190,11 @@ def rents(frame: pd.DataFrame, on: date) -> go.Figure:
     notes = [f"US$ per GPU-hour on {on}: {key}" + (f" · {more} dearer left out" if more else "")]
     low, high = (float(f(shown["usd_per_gpu_hour"])) for f in (min, max))
     title = f"{gpu}: {money(low)} to {money(high)} an hour, half of the offers under {money(usual)}"
-    title += f"; {best['provider']} is cheapest"
+    title += f"; {provider_words(best['provider'])} is cheapest"
     style.dress(figure, title, notes, plot_px=ROW_PX * len(providers) + 12)
     return figure.update_layout(
         xaxis={"tickprefix": "$", "range": [0, high * 1.05], "nticks": 8},
-        yaxis=row_axis([said(style.clipped(name)) for name in providers]),
+        yaxis=row_axis([said(style.clipped(provider_words(name))) for name in providers]),
     )
 
 
@@ -210,7 +210,7 @@ def training_bills(records: Sequence[Mapping[str, Any]], file: str) -> go.Figure
         best.setdefault(record["provider"], record)
     rows = [
         Row(
-            provider,
+            provider_words(provider),
             r["train_usd"],
             money(r["train_usd"]),
             best=k == 0,

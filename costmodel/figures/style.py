@@ -129,6 +129,7 @@ def template() -> go.layout.Template:
         "ticks": "",
         "ticklabelstandoff": 5,
         "exponentformat": "B",
+        "minexponent": 2,
         "title": {"font": {"size": SUBTITLE_SIZE}},
     }
     return go.layout.Template(

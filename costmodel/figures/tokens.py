@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from costmodel.analysis.wording import brief, money, tally
+from costmodel.analysis.wording import brief, money, provider_words, tally
 from costmodel.figures import style
 from costmodel.figures.labels import LETTER_PX, LINE_PX, NARROW_PX
 from costmodel.figures.rows import Row, rows_figure
@@ -162,7 +162,7 @@ def cost_by_model(records: Sequence[Mapping[str, Any]], about: str, requests: fl
     shown = list(records[:MOST_MODELS])
     rows = [
         Row(
-            f"{r['model']}, {r['provider']}",
+            f"{r['model']}, {provider_words(r['provider'])}",
             r["usd"] * requests,
             brief(r["usd"] * requests),
             ink=BLUE if r["counted"] == "exact" else GREEN if r["counted"][0] == "x" else GREY,

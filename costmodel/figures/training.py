@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.analysis.renting import Offer
 from costmodel.analysis.training_ways import Ways, lasting
-from costmodel.analysis.wording import brief, money
+from costmodel.analysis.wording import brief, money, provider_words
 from costmodel.figures import style
 from costmodel.figures.labels import NARROW_PX, Box, name_point, placed
 from costmodel.figures.rows import Row, rows_figure
@@ -46,23 +46,33 @@ def _cheapest(ways: Ways) -> str:
     host = ways.same[0] if ways.same else None
     if machine is None and host is None:
         return f"Nobody trains {ways.model} for you today"
-    if machine is None or host is None:
-        who = f"{machine.plan.gpu} at {machine.provider}" if machine else str(host["provider"])  # type: ignore[index]
-        usd = machine.usd if machine else host["train_usd"]  # type: ignore[index]
-        return f"{who} is the only kind of way: {money(usd)}"
+    if machine is None:
+        assert host is not None
+        return f"{_at(host)} is the only kind of way: {money(host['train_usd'])}"
+    if host is None:
+        at = provider_words(machine.provider)
+        return f"{machine.plan.gpu} at {at} is the only kind of way: {money(machine.usd)}"
     times = host["train_usd"] / machine.usd
     if 1 / ALIKE < times < ALIKE:
-        return f"Renting and {host['provider']} cost about the same: {money(machine.usd)}"
+        return f"Renting and {_at(host)} cost about the same: {money(machine.usd)}"
     if times > 1:
-        ratio = f"{times:.1f} times" if times < 10 else f"{times:.0f} times"  # noqa: PLR2004
+        ratio = f"{times:.2g} times" if times < 10 else f"{times:.0f} times"  # noqa: PLR2004
         return (
             f"Renting {machine.plan.gpu} is cheapest, {money(machine.usd)}; the cheapest provider "
             f"asks {ratio} as much"
         )
     return (
-        f"{host['provider']} is cheapest, {money(host['train_usd'])}; renting starts at "
+        f"{_at(host)} is cheapest, {money(host['train_usd'])}; renting starts at "
         f"{money(machine.usd)}"
     )
+
+
+def _at(record: Mapping[str, Any]) -> str:
+    return provider_words(str(record["provider"]))
+
+
+def _name(offer: Offer) -> str:
+    return f"{offer.plan.gpus} {offer.plan.gpu}, {provider_words(offer.provider)}"
 
 
 def _one_each(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -84,7 +94,7 @@ def _machine(offer: Offer) -> Row:
         + style.cite(offer.file, offer.line, offer.verified_on)
     )
     return Row(
-        f"{plan.gpus} {plan.gpu}, {offer.provider}",
+        _name(offer),
         offer.usd,
         f"{brief(offer.usd)} ({brief(offer.usd_low)} to {brief(offer.usd_high)})",
         offer.usd_low,
@@ -101,7 +111,7 @@ def _host(record: Mapping[str, Any]) -> Row:
         f"{record['epochs']:g} passes, {said(record['tunes'])}"
         + style.cite(record["file"], record["row"], record["verified_on"])
     )
-    return Row(f"{record['provider']}, hosted", usd, brief(usd), ink=GREEN, about=about)
+    return Row(f"{_at(record)}, hosted", usd, brief(usd), ink=GREEN, about=about)
 
 
 def time_and_cost(ways: Ways) -> go.Figure:
@@ -175,7 +185,7 @@ def _name_best(
         return x * NARROW_PX, y * PLOT_PX
 
     taken = [Box(x - 4, y - 4, x + 4, y + 4) for x, y in map(place, others)]
-    texts = [f"{offer.plan.gpus} {offer.plan.gpu}, {offer.provider}" for offer in best]
+    texts = [_name(offer) for offer in best]
     spots = placed([place(one) for one in best], texts, height=PLOT_PX, taken=taken)
     for offer, text, offset in zip(best, texts, spots, strict=True):
         if offset is not None:
@@ -186,8 +196,7 @@ def _name_best(
 def _sooner(best: Sequence[Offer]) -> str:
     fast, cheap = best[0], best[-1]
     if fast is cheap:
-        plan = fast.plan
-        return f"{plan.gpus} {plan.gpu} at {fast.provider} is both the cheapest and the fastest"
+        return f"{_name(fast)}, is both the cheapest and the fastest"
     faster = cheap.plan.hours / fast.plan.hours
     dearer = fast.usd / cheap.usd
     return (
@@ -228,13 +237,13 @@ def memory_on_gpus(plans: Sequence[TrainingPlan]) -> go.Figure:
         title = f"{plans[0].model} fits none of these GPUs with this method"
     elif alone:
         least = min(alone, key=lambda plan: plan.capacity_gb)
-        title = f"{least.model} trains on a single {least.gpu}, {len(alone)} kinds of GPU do alone"
+        title = f"{least.model} trains on a single {least.gpu}; {len(alone)} kinds do it alone"
     else:
         least = min(fit, key=lambda plan: plan.gpus)
         title = f"{least.model} needs at least {least.gpus} GPUs, such as {least.gpu}"
     notes = [
         "Peak memory on each GPU in the setting with the lowest cost that fits · pale bar = range "
-        f"of the prediction · upright line = memory of the GPU, of which {HEADROOM - 1:.0%} of "
-        f"the peak stay free · {style.key('does not fit', VERMILLION, '●')}"
+        f"of the prediction · upright line = memory of the GPU; a run fits with "
+        f"{HEADROOM - 1:.0%} of its peak to spare · {style.key('does not fit', VERMILLION, '●')}"
     ]
     return rows_figure(rows, title, notes, suffix=" GB")

@@ -15,6 +15,7 @@ from costmodel.figures.budget import burn, of_option, tornado
 from costmodel.figures.style import chance
 from costmodel.prices.book import PriceBook
 from costmodel.report import table
+from costmodel.ui import pieces
 from costmodel.ui.app import Step, Sure, Tab
 from costmodel.ui.controls import Choice, Field, Quantity, decades
 from costmodel.ui.scenario_app import (
@@ -171,8 +172,8 @@ def _by_month(found: Found, drawn: Mapping[str, Any]) -> str:
     ]
     columns = {"Month": "words", "P10": "", "P50": "", "P90": ""}
     columns |= {"Spent so far, P50": "", "Look if above": "", "Act if above": ""}
-    caption = f"{escape(found.option)}: a quarter of the draws lie above the one, a tenth above "
-    return table(columns, rows, caption + "the other")
+    caption = f"{escape(found.option)} by month; a quarter of the draws have spent more than the "
+    return table(columns, rows, caption + "sum to look at, a tenth more than the sum to act on")
 
 
 def _compared(found: Found, step: Step) -> Compared | None:
@@ -200,10 +201,8 @@ def _variance(_found: Found, compared: Compared | None) -> Any:
 
 def _files(found: Found) -> Files:
     def months() -> str:
-        import pandas as pd
-
         drawn = budget_of()(found, lambda _share: None)
         records = [{"option": o["name"], **row} for o in drawn["options"] for row in o["by_month"]]
-        return str(pd.DataFrame.from_records(records).to_csv(index=False, lineterminator="\n"))
+        return pieces.csv(records)
 
     return Files(made={"forecast.csv": months}, labels={"forecast.csv": "Forecast (CSV)"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -217,13 +216,15 @@ class CheckTheNumbers(App):
         if name == "kind":
             return changed | {"upload": None}
         if name == "upload" and value is not None:
-            return changed | {"kind": _kind_of(_cases(*value), value[0]), "find": ""}
+            cases = pieces.read_upload(value, validate.read_cases)
+            return changed | {"kind": _kind_of(cases, value[0]), "find": ""}
         return changed
 
     def _checked(self, state: Mapping[str, Any]) -> Checked:
         kind = KINDS[state["kind"]]
         if state["upload"] is not None:
-            file, cases = state["upload"][0], _cases(*state["upload"])
+            file = state["upload"][0]
+            cases = pieces.read_upload(state["upload"], validate.read_cases)
         else:
             file, cases = Path(kind.file).name, self._published(state["kind"])
         cases = _with_words(cases, state["find"], file)
@@ -304,7 +305,7 @@ class CheckTheNumbers(App):
         frame = found.result.frame
         files = Files(
             ready={"claims.csv": pieces.csv(found.claims)},
-            made={"compared.csv": lambda: str(frame.to_csv(index=False, lineterminator="\n"))},
+            made={"compared.csv": lambda: pieces.csv(frame)},
             labels={"compared.csv": "Rows compared (CSV)", "claims.csv": "Claims (CSV)"},
         )
         rows = [
@@ -322,14 +323,6 @@ class CheckTheNumbers(App):
             said = [f"line {item['line']}: {item['reason']}" for item in about["skipped"]]
             html += pieces.folded(f"{len(said)} rows skipped", pieces.listed(said))
         return [files, html + pieces.code(self.code())]
-
-
-def _cases(name: str, content: bytes) -> pd.DataFrame:
-    """Read an uploaded file of cases."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / (Path(name).name or "upload.csv")
-        path.write_bytes(content)
-        return validate.read_cases(path)
 
 
 def _kind_of(cases: pd.DataFrame, file: str) -> str:
@@ -438,8 +431,8 @@ def _farthest(found: Checked) -> str:
             [
                 f"{lines[k]}",
                 pieces.two(escape(names[0] if names else ""), escape(", ".join(names[1:]))),
-                _figure(measured),
-                _figure(float(row["predicted"])),
+                pieces.figure(measured),
+                pieces.figure(float(row["predicted"])),
                 f"{ratio[k]:.2f}",
                 link(str(row["source"])) if "source" in frame else "",
             ]
@@ -449,10 +442,6 @@ def _farthest(found: Checked) -> str:
     unit = pictures.QUANTITIES.get(found.result.measured, found.result.measured)
     caption = f"The {len(rows)} rows of {escape(found.file)} farthest off, {escape(unit)}"
     return table(columns, rows, caption)
-
-
-def _figure(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:,.4g}"  # noqa: PLR2004
 
 
 VERDICTS = {"wrong": "✗ wrong", "stale": "◔ out of date", "ok": "✓ right", "judgement": "~ depends"}

@@ -107,7 +107,10 @@ function render({ model, el }) {
       row.append(input);
     } else if (field.kind === "file") {
       input = element("input", { id, type: "file", accept: field.accept });
-      show = () => {};
+      // a file that is counted no more is not named any more
+      show = (text) => {
+        if (!text) input.value = "";
+      };
       input.addEventListener("change", async () => {
         const file = input.files[0];
         if (!file) return;

@@ -13,8 +13,8 @@ from typing import Any
 
 from costmodel import costs
 from costmodel.analysis.datasets import Dataset, billed, read_dataset, summary
-from costmodel.analysis.request_costs import Mix, mix_of, on_sale, request_costs
-from costmodel.analysis.wording import brief, money, tally
+from costmodel.analysis.request_costs import Mix, mix_of, request_costs
+from costmodel.analysis.wording import brief, money, provider_words, tally
 from costmodel.costs.tokens import TokenRule, token_rule
 from costmodel.errors import DataError
 from costmodel.figures import style
@@ -30,12 +30,6 @@ from costmodel.ui.screen import Files
 
 PASTED = "pasted text"
 NONE = "none"
-# what the choice of models means: makers only, and how old they may be
-MODELS = {
-    "new": (True, 366, "models that their makers released in the last year"),
-    "everywhere": (False, 366, "models released in the last year, at all providers"),
-    "all": (False, None, "all models on sale"),
-}
 TEXT = Words("text", "Paste a text, a prompt or lines of JSON", rows=3)
 UPLOAD = Upload(
     "upload",
@@ -50,17 +44,7 @@ ANSWER = Quantity(
     note="What the answers in the file take, or 300 where it holds none.",
 )
 REQUESTS = Quantity("requests", "Requests per month", rounds=decades(1e3, 1e8), low=1.0)
-CHOICE = Choice(
-    "models",
-    "Models",
-    {
-        "New, at their makers": "new",
-        "New, at all providers": "everywhere",
-        "All on sale": "all",
-    },
-)
 FIND = Field("find", "Find models", note="Words of provider or name, such as: openai mini")
-MODE = Choice("mode", "Mode", {"Standard": "standard", "Batch": "batch"})
 LIMIT = Quantity(
     "limit",
     "Longest example allowed",
@@ -214,9 +198,9 @@ class CountMyTokens(App):
         catalog = self.book.catalog
         kinds = sorted({row["content"] for row in catalog.tokenizers})
         return [
-            CHOICE,
+            pieces.CHOICE,
             FIND,
-            MODE,
+            pieces.MODE,
             Choice(
                 "tokenizer",
                 "Count as",
@@ -241,20 +225,7 @@ class CountMyTokens(App):
         answer = state["answer"]
         answer = (written or USUAL_ANSWER) if answer is None else answer / rule.ratio
         mix = Mix(sent, answer, rule.counted_with, state["content"], state["mode"])
-        makers, days, about = MODELS[state["models"]]
-        models = on_sale(
-            self.book,
-            self.on,
-            makers=makers,
-            new_days=days,
-            find=state["find"],
-            mode=state["mode"],
-        )
-        if not models:
-            message = f"no model on sale has {state['find']!r} in its name and {state['mode']} mode"
-            raise DataError(message)
-        if state["find"].strip():
-            about = f"models with {state['find'].strip()!r} in their name"
+        models, about = pieces.models_asked_for(state, self.book, self.on)
         records = request_costs(mix, models, self.book, self.on)
         return Counted(
             data, mix, state["requests"], records, about, state["epochs"], self.book, self.on
@@ -273,16 +244,19 @@ class CountMyTokens(App):
         return self._last[1]
 
     def _read(self, state: Mapping[str, Any], rule: TokenRule, how: Mapping[str, Any]) -> Dataset:
+        def count(path: Path) -> Dataset:
+            return read_dataset(path, rule, **how)
+
         if state["upload"] is not None:
-            return pieces.count_bytes(*state["upload"], rule, **how)
+            return pieces.read_upload(state["upload"], count)
         if not state["text"].strip():
-            return read_dataset(self.folder / state["example"], rule, **how)
+            return count(self.folder / state["example"])
         content = state["text"].encode("utf-8", "surrogatepass")
         try:
-            return pieces.count_bytes(PASTED, content, rule, **how)
+            return pieces.read_upload((PASTED, content), count)
         except DataError:
             # no records, so a text
-            return pieces.count_bytes(f"{PASTED}.txt", content, rule, **how)
+            return pieces.read_upload((f"{PASTED}.txt", content), count)
 
     # the last tab
 
@@ -401,8 +375,9 @@ def _verdict(found: Counted) -> str:
         text += f", {share} of them {role}"
     month = best["usd"] * found.requests
     text += f". The cheapest of {len(found.costs)} models for a request like this is "
-    text += f"{best['model']} at {best['provider']}: {money(best['usd'] * 1000)} per 1,000 "
-    text += f"requests, {brief(month)} a month for {tally(found.requests)}. "
+    text += f"{best['model']} at {provider_words(best['provider'])}: "
+    text += f"{money(best['usd'] * 1000)} per 1,000 requests, "
+    text += f"{brief(month)} a month for {tally(found.requests)}. "
     return text + "Counted here; nothing left this machine."
 
 
@@ -456,9 +431,7 @@ def _training(found: Counted) -> list[Any]:
             "pairs to see what each provider bills for training on it.</p>"
         ]
     taken = [r for r in found.billed if r["refused"] is None]
-    shut = sorted(
-        {f"{r['provider']} {r['sku']}: {r['refused']}" for r in found.billed if r["refused"]}
-    )
+    shut = pieces.refusals(found.billed)
     columns = {"Provider": "words", "Training": "", "Billed tokens": "", "Counted": "words"}
     columns |= {"Convert": "words", "Price row": "words"}
     rows = [

@@ -24,7 +24,7 @@ from costmodel.analysis.self_hosting import (
 from costmodel.analysis.self_hosting import (
     Choice as Plans,
 )
-from costmodel.analysis.wording import money, tally, whole
+from costmodel.analysis.wording import money, provider_words, tally, whole
 from costmodel.costs import plan_serving, shipped_book, today
 from costmodel.errors import CostModelError
 from costmodel.figures.breakeven import break_even
@@ -34,6 +34,7 @@ from costmodel.prices.book import PriceBook
 from costmodel.prices.specs import Specs
 from costmodel.quantities.load import HOURS_PER_WEEK, SECONDS_PER_HOUR, WEEKS_PER_MONTH
 from costmodel.report import table
+from costmodel.ui import pieces
 from costmodel.ui.app import App, Step, Tab
 from costmodel.ui.controls import Choice, Field, Quantity, decades, steps
 from costmodel.ui.screen import Files
@@ -78,7 +79,9 @@ class Found:
         """Hosted prices by provider, as pictures name them. [US$/Mtok]"""
         providers = [name.partition("/")[0] for name in self.hosted]
         return {
-            name if providers.count(provider) > 1 or name == self.also else provider: usd
+            name
+            if providers.count(provider) > 1 or name == self.also
+            else provider_words(provider): usd
             for (name, usd), provider in zip(self.hosted.items(), providers, strict=True)
         }
 
@@ -363,9 +366,10 @@ def _gpus(found: Found, plans: Plans) -> str:
     columns |= {"US$ per Mtok": "", "Breaks even at": "", "Rented from": "words"}
     best = [plan.gpu for plan in plans.plans].index(found.plan.gpu)
     text = table(columns, rows, "Cheapest first; breaks even at: requests a month", best=best)
-    out = "".join(f"<li>{escape(gpu)}: {escape(why)}</li>" for gpu, why in plans.refused.items())
-    return text + (f"<details><summary>{len(plans.refused)} do not serve it</summary>"
-                   f"<ul>{out}</ul></details>" if out else "")  # fmt: skip
+    if not plans.refused:
+        return text
+    out = [f"{gpu}: {why}" for gpu, why in plans.refused.items()]
+    return text + pieces.folded(f"{len(out)} do not serve it", pieces.listed(out))
 
 
 def _numbers(found: Found) -> list[Any]:
@@ -379,14 +383,16 @@ def _numbers(found: Found) -> list[Any]:
     files = Files(
         ready={
             "plan.json": json.dumps(plan.as_dict(), indent=1, default=str),
-            "hosted.csv": hosted.to_csv(index=False, lineterminator="\n"),
+            "hosted.csv": pieces.csv(hosted),
         },
         labels={"plan.json": "Plan (JSON)", "hosted.csv": "Hosted prices (CSV)"},
     )
     rows = [
         [name, text]
         for name, text in {
-            "Replicas": f"{plan.replicas} ({plan.replicas_low} to {plan.replicas_high})",
+            "Replicas": f"{plan.replicas}"
+            if plan.replicas_low == plan.replicas_high
+            else f"{plan.replicas} ({plan.replicas_low} to {plan.replicas_high})",
             "GPUs": f"{plan.gpus}",
             "Tokens/s of a replica": f"{plan.tokens_per_second:,.0f} "
             f"({plan.tokens_per_second_low:,.0f} to {plan.tokens_per_second_high:,.0f})",
@@ -409,11 +415,11 @@ def _numbers(found: Found) -> list[Any]:
     code = f'import costmodel as cm\n\nplan = cm.plan_serving(\n    "{plan.model}",\n'
     code += f'    "{plan.gpu}"{words},\n    on="{found.arguments["on"]}",\n)\n'
     code += "plan.usd_per_month, plan.usd_per_mtok"
-    said = "".join(f"<li>{escape(text)}</li>" for text in plan.assumptions)
     caption = f"{escape(plan.model)} ({plan.precision}, {plan.engine}) on {escape(plan.gpu)}"
+    said = plan.assumptions
     return [
         files,
         table({"Figure": "words", "Value": ""}, rows, caption)
-        + f"<details><summary>{len(plan.assumptions)} assumptions</summary><ul>{said}</ul>"
-        f"</details><h2>The same in a script</h2><pre>{escape(code)}</pre>",
+        + pieces.folded(f"{len(said)} assumptions", pieces.listed(said))
+        + pieces.code(code),
     ]

@@ -13,7 +13,7 @@ from typing import Any
 from costmodel.analysis.compare import Comparison
 from costmodel.analysis.prices import price_history
 from costmodel.analysis.request_costs import Mix
-from costmodel.analysis.wording import money, tally, whole
+from costmodel.analysis.wording import money, provider_words, tally, whole
 from costmodel.figures import market as pictures
 from costmodel.figures import style
 from costmodel.prices import lints, own
@@ -173,7 +173,7 @@ def verdict(found: Found) -> str:
     best = found.costs[0]
     text = f"A request of {tally(found.mix.input_tokens)} tokens with an answer of "
     text += f"{tally(found.mix.output_tokens)} costs least on {best['model']} at "
-    text += f"{best['provider']}: {money(best['usd'] * 1000)} per 1,000"
+    text += f"{provider_words(best['provider'])}: {money(best['usd'] * 1000)} per 1,000"
     mine = [
         r for r in found.costs if (r["provider"], r["model"]) == (found.key.provider, found.key.sku)
     ]
@@ -202,7 +202,9 @@ def warnings(found: Found) -> list[str]:
     model = found.book.catalog.model(found.key.provider, found.key.sku)
     if model.ends_for_certain and model.retires is not None:
         after = f"; {model.replaced_by} is named as its successor" if model.replaced_by else ""
-        said.append(f"{model.name} at {model.provider} retires on {model.retires}{after}.")
+        said.append(
+            f"{model.name} at {provider_words(model.provider)} retires on {model.retires}{after}."
+        )
     return said
 
 
@@ -226,7 +228,8 @@ def prices(found: Found) -> str:
         shown_meters = ("input_mtok", "cached_input_mtok", "output_mtok")
         prices = [found.today.unit_usd(place, meter) for meter in shown_meters]
         age = (found.on - row.verified_on).days
-        old = f'<b class="old">{age} days</b>' if age > OLD_DAYS else f"{age} days"
+        days = f"{age} day{'' if age == 1 else 's'}"
+        old = f'<b class="old">{days}</b>' if age > OLD_DAYS else days
         rows.append(
             [
                 pieces.two(escape(row.key.sku), escape(row.key.provider)),

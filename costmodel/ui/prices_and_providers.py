@@ -12,9 +12,9 @@ from typing import Any
 from costmodel import costs
 from costmodel.analysis.compare import Comparison, compare
 from costmodel.analysis.prices import price_history, rents
-from costmodel.analysis.request_costs import Mix, on_sale, request_costs
+from costmodel.analysis.request_costs import Mix, request_costs
 from costmodel.analysis.wording import money
-from costmodel.errors import CostModelError, DataError, PriceError
+from costmodel.errors import CostModelError, PriceError
 from costmodel.figures import market as pictures
 from costmodel.figures import style
 from costmodel.prices import own
@@ -26,7 +26,6 @@ from costmodel.ui import pieces
 from costmodel.ui import price_pages as pages
 from costmodel.ui.app import App, Step, Tab
 from costmodel.ui.controls import Choice, Field, Quantity, decades
-from costmodel.ui.count_my_tokens import CHOICE, MODE, MODELS
 from costmodel.ui.grid import Grid
 from costmodel.ui.scenario_app import scenario_files
 from costmodel.ui.screen import Files
@@ -124,33 +123,16 @@ class PricesAndProviders(App):
         """Return a state with another value; what is looked for decides what is looked at."""
         changed = {**state, name: value}
         if name in ("find", "models", "mode"):
-            models = self._on_sale(changed)
+            models, _ = pieces.models_asked_for(changed, self.book, self.on)
             names = [f"{model.provider}/{model.name}" for model in models]
             if state["model"] not in names:
                 newest = max(models, key=lambda model: model.released or date.min)
                 changed["model"] = f"{newest.provider}/{newest.name}"
         return changed
 
-    def _on_sale(self, state: Mapping[str, Any]) -> list[Any]:
-        makers, days, _ = MODELS[state["models"]]
-        found = on_sale(
-            self.book,
-            self.on,
-            makers=makers,
-            new_days=days,
-            find=state["find"],
-            mode=state["mode"],
-        )
-        if not found:
-            message = f"no model on sale has {state['find']!r} in its name and {state['mode']} mode"
-            raise DataError(message)
-        return found
-
     def _looked_up(self, state: Mapping[str, Any]) -> pages.Found:
         book = self.book
-        about = MODELS[state["models"]][2]
-        if state["find"].strip():
-            about = f"models with {state['find'].strip()!r} in their name"
+        models, about = pieces.models_asked_for(state, book, self.on)
         mix = Mix(state["input_tokens"], state["output_tokens"], mode=state["mode"])
         provider, _, name = state["model"].partition("/")
         book.catalog.check_provider(provider)
@@ -161,7 +143,7 @@ class PricesAndProviders(App):
             on=self.on,
             mix=mix,
             about=about,
-            costs=request_costs(mix, self._on_sale(state), book, self.on),
+            costs=request_costs(mix, models, book, self.on),
             key=key,
             gpu=book.catalog.gpu(state["gpu"]),
             find=state["find"],
@@ -179,8 +161,8 @@ class PricesAndProviders(App):
         return [INPUT, OUTPUT, FIND, model, gpu]
 
     def _further(self, _found: pages.Found) -> list[Field]:
-        example = scenario_files(self._scenario)
-        return [CHOICE, MODE, replace(example, name="scenario", label="Example bill"), FOLDER]
+        bill = replace(scenario_files(self._scenario), name="scenario", label="Example bill")
+        return [pieces.CHOICE, pieces.MODE, bill, FOLDER]
 
     # own prices
 
@@ -318,12 +300,12 @@ class PricesAndProviders(App):
         files = Files(
             ready={
                 "models.csv": pieces.csv(found.costs),
-                "history.csv": price_history(
-                    found.book, found.key.provider, found.key.sku, mode=found.key.mode
-                ).to_csv(index=False, lineterminator="\n"),
-                "rents.csv": rents(found.book, found.gpu, found.on).to_csv(
-                    index=False, lineterminator="\n"
+                "history.csv": pieces.csv(
+                    price_history(
+                        found.book, found.key.provider, found.key.sku, mode=found.key.mode
+                    )
                 ),
+                "rents.csv": pieces.csv(rents(found.book, found.gpu, found.on)),
             },
             made={
                 "prices.csv": lambda: pieces.csv(

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property, lru_cache
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +36,7 @@ from costmodel.prices.lints import FRESH_DAYS
 from costmodel.report import options_table, report, warnings_of
 from costmodel.scenario import Input, Mix, Option, Scenario, numeric_inputs, with_inputs
 from costmodel.scenario.writing import scenario_text
+from costmodel.ui import pieces
 from costmodel.ui.app import App, Fields, Needs, Step, Sure, Tab
 from costmodel.ui.controls import Choice, Day, Field, Quantity, decades, steps
 from costmodel.ui.screen import Files
@@ -128,12 +128,14 @@ class Found:
         view: What is no part of the scenario.
         book: The prices it was made with.
         about: Whether an option is one that can be looked at.
+        looks: Ink and dash of each option, the same in every picture.
     """
 
     result: Comparison
     view: Mapping[str, Any]
     book: PriceBook = field(repr=False)
     about: Callable[[Option | Mix], bool] = field(default=lambda _option: True, repr=False)
+    looks: Mapping[Hashable, Any] = field(default_factory=dict, repr=False)
 
     @property
     def scenario(self) -> Scenario:
@@ -154,12 +156,6 @@ class Found:
     def sums(self) -> dict[str, pd.DataFrame]:
         """The lines of each option that can be had, summed over the months."""
         return {name: found.sums() for name, found in self.result.bills.items()}
-
-    @cached_property
-    def looks(self) -> dict[Any, Any]:
-        """Ink and dash of each option, the same in every picture; the best differ most."""
-        names = [found.name for found in (*self.result.ranked, *self.result.results)]
-        return style.option_looks(names)
 
     @cached_property
     def options(self) -> tuple[str, ...]:
@@ -193,11 +189,6 @@ class Found:
     def bill(self) -> pd.DataFrame:
         """The bill of the option looked at."""
         return self.result.bills[self.option].frame()
-
-
-def default_book() -> PriceBook:
-    """Return the shipped tables with the user's own laid over them."""
-    return shipped_book()
 
 
 @lru_cache(maxsize=8)
@@ -297,6 +288,7 @@ class ScenarioApp(App):
         self._own_warnings, self._files, self._about = warnings, files, about
         self._view, self._months = dict(view or {}), months
         self._listed: tuple[Scenario, dict[str, Input]] | None = None
+        self._looks: Mapping[Hashable, Any] = {}
         self._first = Path(path)
         super().__init__(
             fields=lambda found: self._shown(fields, found),
@@ -337,7 +329,7 @@ class ScenarioApp(App):
     @property
     def book(self) -> PriceBook:
         """The prices."""
-        return default_book() if self._book is None else self._book
+        return shipped_book() if self._book is None else self._book
 
     def load(self, path: str | Path) -> None:
         """Open a scenario file; what is wrong with it is said, and the last good state stays."""
@@ -404,7 +396,15 @@ class ScenarioApp(App):
         ]
 
     def _computed(self, state: State) -> Found:
-        return Found(compare(state.scenario, self.book), state.view, self.book, self._about)
+        result = compare(state.scenario, self.book)
+        return Found(result, state.view, self.book, self._about, self._looks_of(result))
+
+    def _looks_of(self, result: Comparison) -> Mapping[Hashable, Any]:
+        """Return the looks of options: the best of a list differ most, and keep theirs."""
+        names = [found.name for found in (*result.ranked, *result.results)]
+        if set(names) != set(self._looks):
+            self._looks = style.option_looks(names)
+        return self._looks
 
     def _warned(self, found: Found) -> list[str]:
         said = [*self._own_warnings(found), *warnings_of(found.result)]
@@ -446,13 +446,13 @@ class ScenarioApp(App):
 
     def _numbers(self, found: Found) -> list[Any]:
         days = found.result.prices_on
-        said = "".join(f"<li>{escape(text)}</li>" for text in found.result.assumptions)
+        said = found.result.assumptions
         own = self._files(found)
         files = Files(
             ready={
                 **own.ready,
                 self.path.name: self._toml(found.scenario),
-                "options.csv": found.frame.to_csv(index=False, lineterminator="\n"),
+                "options.csv": pieces.csv(found.frame),
             },
             made={
                 **own.made,
@@ -470,11 +470,9 @@ class ScenarioApp(App):
         return [
             files,
             options_table(found.result)
-            + f"<details><summary>{len(found.result.assumptions)} assumptions</summary>"
-            f"<ul>{said}</ul></details>"
-            f'<p class="quiet">The price rows used were checked between {days["verified_from"]} '
-            f"and {days['verified_to']}.</p>"
-            f"<h2>The same in a script</h2><pre>{escape(self.code())}</pre>",
+            + pieces.folded(f"{len(said)} assumptions", pieces.listed(said))
+            + f'<p class="quiet">The price rows used were checked between {days["verified_from"]} '
+            f"and {days['verified_to']}.</p>" + pieces.code(self.code()),
         ]
 
     def _toml(self, scenario: Scenario) -> str:
@@ -485,7 +483,7 @@ class ScenarioApp(App):
 
         bills = pd.concat([f.assign(option=name) for name, f in found.bills.items()])
         bills = bills[["option", *(name for name in bills.columns if name != "option")]]
-        return str(bills.to_csv(index=False, lineterminator="\n"))
+        return pieces.csv(bills)
 
     def _report(self, found: Found) -> str:
         drawn = budget_of()(found, lambda _share: None)

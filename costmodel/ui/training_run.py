@@ -164,7 +164,7 @@ class TrainingRun(App):
         """Return a state with another value; a file sets tokens and examples."""
         changed = {**state, name: value}
         if name == "dataset" and value is not None:
-            return {**changed, **_counted(pieces.count_bytes(*value))}
+            return {**changed, **_counted(pieces.read_upload(value, read_dataset))}
         if name in ("tokens", "examples"):
             return changed | {"file": None, "dataset": None}
         return changed
@@ -299,7 +299,7 @@ def _assumed(ways: Ways) -> list[str]:
 
 
 def _ranged(value: float, low: float, high: float) -> str:
-    return f"{value:,.4g} ({low:,.4g} to {high:,.4g})"
+    return f"{pieces.figure(value)} ({pieces.figure(low)} to {pieces.figure(high)})"
 
 
 def _setting(plan: Any) -> str:

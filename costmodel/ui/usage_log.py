@@ -26,6 +26,7 @@ from costmodel.figures.style import cite
 from costmodel.prices.book import PriceBook
 from costmodel.report import table
 from costmodel.scenario import Scenario
+from costmodel.ui import pieces
 from costmodel.ui.app import App, Step, Sure, Tab
 from costmodel.ui.controls import Choice, Quantity, steps
 from costmodel.ui.screen import Files
@@ -57,6 +58,8 @@ class Log:
         chance: The scenario it belongs to, None without one.
         option: The option that was run; None = found by its models.
         kept: The comparison with the plan, once it is made: shares of savings do not move it.
+        files: The files of the log.
+        shares: What the controls say: May wait, from the cache, kept. [1]
     """
 
     priced: Priced = field(repr=False)
@@ -64,6 +67,8 @@ class Log:
     chance: Chance | None = field(repr=False)
     option: str | None = None
     kept: dict[str, Any] = field(default_factory=dict, repr=False)
+    files: Sequence[str] = ()
+    shares: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def rows(self) -> pd.DataFrame:
@@ -99,6 +104,7 @@ def usage_log(
     """
     tables = shipped_book() if book is None else book
     files = [usage] if isinstance(usage, str | Path) else list(usage)
+    names = [Path(file).as_posix() for file in files]
     ledger = read(*files, grain=grain_of(tables))
     chance = None if scenario is None else chance_of(Scenario.read(Path(scenario)), tables)
     known = sorted({str(name) for name in ledger.frame["project"].unique()} - {""})
@@ -115,7 +121,7 @@ def usage_log(
             ),
         ],
         state={"project": "", "batch": 0.5, "cached": 0.5, "keeps": 0.5},
-        compute=_computed(ledger, tables, chance, option),
+        compute=_computed(ledger, tables, chance, option, names),
         verdict=_verdict,
         sure=None if chance is None else Sure(_compared, _against),
         tabs=[
@@ -129,7 +135,11 @@ def usage_log(
 
 
 def _computed(
-    ledger: Ledger, book: PriceBook, chance: Chance | None, option: str | None
+    ledger: Ledger,
+    book: PriceBook,
+    chance: Chance | None,
+    option: str | None,
+    files: Sequence[str],
 ) -> Callable[[Mapping[str, Any]], Log]:
     """Return the computation behind all tabs; prices and proposals are worked out once."""
     known: dict[str, tuple[Priced, Calls, Savings, dict[str, Any]]] = {}
@@ -146,7 +156,9 @@ def _computed(
         batch, cached, keeps = (float(state[name]) for name, *_ in SHARES)
         models = [one for one in saving.found if one.kind == "model"]
         same = otherwise(calls, batch=batch, cached=cached, keeps=keeps)
-        return Log(priced, replace(saving, found=(*models, *same)), chance, option, kept)
+        proposed = replace(saving, found=(*models, *same))
+        shares = {"batch": batch, "cached": cached, "keeps": keeps}
+        return Log(priced, proposed, chance, option, kept, files, shares)
 
     return compute
 
@@ -317,10 +329,25 @@ def _numbers(found: Log, worked: Compared | None = None) -> list[Any]:
     made = {"scenario.toml": lambda: _draft(found)}
     if worked is not None:
         compared = worked[0]
-        made["actuals.csv"] = lambda: str(
-            harmless(compared.frame()).to_csv(index=False, lineterminator="\n")
-        )
-    return [text, Files(ready, made, labels)]
+        made["actuals.csv"] = lambda: pieces.csv(harmless(compared.frame()))
+    return [Files(ready, made, labels), text + pieces.code(_code(found))]
+
+
+def _code(found: Log) -> str:
+    """Return the same as code for a script."""
+    shares = "".join(f", {name}={value!r}" for name, value in found.shares.items())
+    return "\n".join(
+        [
+            "import costmodel as cm",
+            "from costmodel.analysis.savings import savings",
+            "from costmodel.usage.pricing import price",
+            "from costmodel.usage.reading import read",
+            "",
+            f"priced = price(read({', '.join(map(repr, found.files))}), cm.PriceBook.read())",
+            f"found = savings(priced{shares})",
+            "print(found.as_dict())",
+        ]
+    )
 
 
 def _draft(found: Log) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ipywidgets import VBox
 
 import costmodel as cm
 from costmodel.ui.app import App, Needs, Step, Tab
@@ -231,3 +232,17 @@ def test_old_prices_are_a_warning(scenario_file: Path) -> None:
     late.cancel()
     assert isinstance(late.found, Found)
     assert any("last checked" in warning for warning in late.status.warnings)
+
+
+@pytest.mark.parametrize("kind", [App, *App.__subclasses__()], ids=lambda kind: kind.__name__)
+def test_no_app_takes_a_name_of_the_widgets_it_is_made_of(kind: type[App]) -> None:
+    known = {name for name in dir(VBox) if not name.startswith("__")}
+    mine = {name for one in kind.__mro__ if issubclass(one, App) for name in vars(one)}
+    assert mine & known <= {"_all_trait_default_generators", "_descriptors", "_instance_inits",
+                            "_static_immutable_initial_values", "_trait_default_generators",
+                            "_traits"}  # fmt: skip
+
+
+def test_nothing_an_app_keeps_hides_a_name_of_the_widgets_it_is_made_of(app: ScenarioApp) -> None:
+    kept = set(vars(app)) - set(vars(VBox()))
+    assert {name for name in kept if hasattr(VBox, name)} == set()

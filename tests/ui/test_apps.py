@@ -81,6 +81,12 @@ def test_which_approach_shows_every_picture_of_its_question() -> None:
     assert "stays the cheapest in" in app.status.sure
     bands = json.loads(app.show("Break-even").charts[0].figure)["data"]
     assert sum(trace.get("fill") == "tonexty" for trace in bands) == len(app.result.ranked)
+    # an option keeps its colour when another one takes over
+    looks = dict(app.found.looks)
+    app.control("workload.requests").value = "2M"
+    assert app.result.ranked[0].name != best.name
+    assert app.found.looks == looks
+    app.cancel()
 
 
 def test_a_fine_tune_is_its_first_run_against_three_years(commitment: ScenarioApp) -> None:

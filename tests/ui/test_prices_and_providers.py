@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("anywidget")
 
 import costmodel as cm
+from costmodel.analysis.wording import provider_words
 from costmodel.costs import shipped_book
 from costmodel.prices.book import shipped_dir
 from costmodel.ui.prices_and_providers import PricesAndProviders, prices_and_providers
@@ -57,7 +58,7 @@ def test_the_verdict_names_the_cheapest_for_ones_own_mix(app: PricesAndProviders
         best["provider"], best["model"], input_tokens=1500, output_tokens=300, on=ON
     )
     assert best["usd"] == pytest.approx(usd)
-    assert f"costs least on {best['model']} at {best['provider']}" in app.verdict
+    assert f"costs least on {best['model']} at {provider_words(best['provider'])}" in app.verdict
     assert best["usd"] == min(record["usd"] for record in app.found.costs)
 
 

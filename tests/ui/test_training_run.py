@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("anywidget")
 
+from costmodel.analysis.wording import provider_words
 from costmodel.prices.book import PriceBook
 from costmodel.ui.training_run import TrainingRun, training_run
 
@@ -43,7 +44,7 @@ def test_the_cheapest_machine_is_the_one_of_train_own(
     assert (best.usd_low, best.usd, best.usd_high) == pytest.approx(
         (first["usd_low"], first["usd"], first["usd_high"])
     )
-    assert f"{best.plan.gpus} {best.plan.gpu} at {best.provider}" in app.verdict
+    assert f"{best.plan.gpus} {best.plan.gpu} at {provider_words(best.provider)}" in app.verdict
 
 
 def test_providers_are_those_of_train_examples(
@@ -81,7 +82,7 @@ def test_a_gpu_without_measurements_is_called_weak_and_a_measured_one_named(
     [first] = [text for text in app.status.warnings if text.startswith("Low confidence")]
     assert weak in first
     sure = next(o for o in app.found.rented if not o.plan.low_confidence)
-    assert f"{sure.plan.gpus} {sure.plan.gpu} at {sure.provider}" in first
+    assert f"{sure.plan.gpus} {sure.plan.gpu} at {provider_words(sure.provider)}" in first
 
 
 def test_services_that_close_for_this_model_are_warned_of(app: TrainingRun) -> None:
@@ -89,7 +90,7 @@ def test_services_that_close_for_this_model_are_warned_of(app: TrainingRun) -> N
     app.control("model").value = "Llama-3.3-70B"
     said = [text for text in app.status.warnings if "2027-01-31" in text]
     assert len(said) == 1
-    assert said[0].startswith("azure takes training jobs for Llama-3.3-70B-Instruct only until")
+    assert said[0].startswith("Azure takes training jobs for Llama-3.3-70B-Instruct only until")
 
 
 def test_a_gpu_that_is_too_small_is_no_dead_end(app: TrainingRun) -> None:
@@ -150,3 +151,11 @@ def test_every_tab_is_light_and_says_its_finding(app: TrainingRun) -> None:
         page = app.show(tab.title)
         assert all(len(chart.figure) < 200_000 and chart.finding for chart in page.charts)
         assert page.charts or page.html
+
+
+def test_large_figures_are_written_in_full(app: TrainingRun) -> None:
+    html = app.show("Numbers").html
+    speed = app.found.best.tokens_per_second
+    assert speed > 10_000
+    assert f"{speed:,.0f} (" in html
+    assert "e+0" not in html

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,3 +97,14 @@ def test_without_a_plan_there_is_nothing_to_compare_with() -> None:
     made.cancel()
     with pytest.raises(DataError):
         usage_log(DATA / "none.csv")
+
+
+def test_the_code_of_the_last_tab_gives_the_same(app: App) -> None:
+    app.control("batch").value = "30%"
+    app.show("Numbers")
+    app.settle()
+    code = unescape(re.findall(r"<pre>(.*?)</pre>", app.page.html, re.DOTALL)[0])
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["found"].as_dict() == app.found.saving.as_dict()
+    app.control("batch").value = "50%"

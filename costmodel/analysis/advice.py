@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from costmodel.analysis.compare import Comparison, Result, billed, compare
+from costmodel.analysis.compare import Comparison, Result, compare
+from costmodel.analysis.forgotten import Forgotten, forgotten, mean_of
 from costmodel.approaches import Approach, LongContext, Rag, Tune
 from costmodel.costs import shipped_book
 from costmodel.errors import CostModelError, PriceError, nearest
 from costmodel.hosts import Dedicated, Owned, Provisioned, Rented
 from costmodel.prices.book import PriceBook
 from costmodel.prices.catalog import TuningOffer
-from costmodel.prices.rows import TEAM, Key
 from costmodel.prices.specs import Specs
 from costmodel.prices.tables import COMPUTED, GOALS, STATED, Record
-from costmodel.scenario import Mix, Option, Scenario, Stage, book_for
-from costmodel.scenario.inputs import numeric_inputs, replace_inputs
+from costmodel.scenario import Mix, Option, Scenario, Stage
 
 Facts = Mapping[str, Any]
 STANDING = (Dedicated, Rented, Owned, Provisioned)
-BYTES_PER_TOKEN = 4.0  # of English text
-GB = 1e9
 
 COMPARED: dict[str, Callable[[Any, Any], bool]] = {
     "is": lambda mine, said: mine == said,
@@ -188,32 +183,6 @@ def _condition(row: Record) -> Condition:
     return Condition(row["attribute"], comparison, value)
 
 
-@dataclass(frozen=True)
-class Forgotten:
-    """Something that usually costs and that a scenario leaves out.
-
-    Attributes:
-        what: In words.
-        inputs: Input -> our default, with which the bills were made again.
-        usd: Option -> what it adds to the bill. [US$]
-        note: What cannot be priced, and why.
-    """
-
-    what: str
-    inputs: Mapping[str, float]
-    usd: Mapping[str, float]
-    note: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it with the documented keys."""
-        return {
-            "what": self.what,
-            "inputs": dict(self.inputs),
-            "usd": dict(self.usd),
-            "note": self.note or None,
-        }
-
-
 @dataclass(frozen=True, eq=False)
 class Advised:
     """An option with its money and the rules about it.
@@ -343,20 +312,16 @@ def _common(comparison: Comparison) -> dict[str, Any]:
     """Return the attributes of the scenario as a whole."""
     scenario = comparison.scenario
     approaches = [a for o in scenario.options for a in _approaches(scenario, o)]
-    sizes = [_number(a.corpus_tokens) for a in approaches if isinstance(a, Rag | LongContext)]
-    churns = [_number(a.monthly_churn) for a in approaches if isinstance(a, Rag)]
+    sizes = [mean_of(a.corpus_tokens) for a in approaches if isinstance(a, Rag | LongContext)]
+    churns = [mean_of(a.monthly_churn) for a in approaches if isinstance(a, Rag)]
     return dict(scenario.situation) | {
-        "requests": sum(_number(task.requests) for task in scenario.all_tasks),
-        "requirement_changes_per_year": _number(scenario.upkeep.requirement_changes_per_year),
+        "requests": sum(mean_of(task.requests) for task in scenario.all_tasks),
+        "requirement_changes_per_year": mean_of(scenario.upkeep.requirement_changes_per_year),
         "tasks": float(len(scenario.all_tasks)),
         "corpus_tokens": max(sizes, default=None),
         "monthly_churn": max(churns, default=None),
         "rag_over_tuned": _rag_over_tuned(comparison),
     }
-
-
-def _number(value: Any) -> float:
-    return float(np.mean(value))
 
 
 def _approaches(scenario: Scenario, option: Option | Mix) -> list[Approach]:
@@ -381,7 +346,7 @@ def _rag_over_tuned(comparison: Comparison) -> float | None:
         found = _approaches(scenario, option)
         tuned = any(approach.tunes for approach in found)
         if tuned != any(isinstance(approach, Rag) for approach in found):
-            totals["tuned" if tuned else "rag"].append(_number(result.bill.total))
+            totals["tuned" if tuned else "rag"].append(mean_of(result.bill.total))
     if not totals["rag"] or not totals["tuned"] or not min(totals["tuned"]) > 0:
         return None
     return min(totals["rag"]) / min(totals["tuned"])
@@ -428,8 +393,8 @@ def _of_option(
     facts: dict[str, Any] = dict.fromkeys(COMPUTED)
     found = {k: v for k, v in _of_stages(scenario, option, book).items() if v is not None}
     if result.bill is not None:
-        found["maintenance_share"] = _number(result.bill.maintenance_share)
-        found["labour_share"] = _number(result.bill.labour_share)
+        found["maintenance_share"] = mean_of(result.bill.maintenance_share)
+        found["labour_share"] = mean_of(result.bill.labour_share)
     # what is said about the scenario stays
     return {k: v for k, v in (facts | found).items() if k in found}
 
@@ -440,14 +405,14 @@ def _of_stages(scenario: Scenario, option: Option | Mix, book: PriceBook) -> dic
     for stage in _stages(scenario, option):
         for approach in stage.approaches.values():
             if isinstance(approach, Rag | LongContext):
-                facts["corpus_tokens"] = _number(approach.corpus_tokens)
+                facts["corpus_tokens"] = mean_of(approach.corpus_tokens)
             if isinstance(approach, Rag):
-                facts["monthly_churn"] = _number(approach.monthly_churn)
+                facts["monthly_churn"] = mean_of(approach.monthly_churn)
             if approach.kind == "few_shot":
-                facts["shots"] = _number(getattr(approach, "shots", 0.0))
+                facts["shots"] = mean_of(getattr(approach, "shots", 0.0))
             if not isinstance(approach, Tune):
                 continue
-            facts["examples"] = _number(approach.examples)
+            facts["examples"] = mean_of(approach.examples)
             facts["open_weights"] = _is_open(stage.model, book)
             offer = _offer(scenario, stage, approach, book)
             standing = isinstance(stage.host, STANDING)
@@ -469,121 +434,3 @@ def _is_open(model: str, book: PriceBook) -> bool:
     except CostModelError:
         return False
     return True
-
-
-# what was left out
-
-WORDS = {
-    "label_life_months": "re-labelling: labels age",
-    "evaluate_every_months": "evaluation: a test set, month by month",
-    "evaluation_cases": "evaluation: a test set, month by month",
-    "review_share": "people who read a sample of the answers",
-    "review_minutes": "people who read a sample of the answers",
-    "requirement_changes_per_year": "requirements that change",
-    "double_running_days": "double running at a change of model",
-    "refresh_share": "examples renewed at a change",
-    "validation_share": "a validation set",
-    "monthly_churn": "documents that change",
-}
-PEOPLE = "people: hours of work"
-RATE = "people: a rate of zero"
-RETRIES = "retries of answers that fail"
-IDLE = "idle hosting: hours in which nobody asks"
-SPARE = "a spare replica for when one fails"
-EGRESS = "egress: answers that leave the data centre"
-
-
-def forgotten(comparison: Comparison, tables: PriceBook) -> tuple[Forgotten, ...]:
-    """Price what a scenario leaves out, by making its bills again with our default put in.
-
-    Args:
-        comparison: The bills as the scenario states them.
-        tables: The prices without the scenario's own rates.
-    """
-    scenario, book = comparison.scenario, comparison.book
-    before = {result.name: result for result in comparison.results if result.bill is not None}
-    items = []
-    for what, inputs in _left_out(scenario).items():
-        try:
-            changed = replace_inputs(scenario, inputs)
-            items.append(Forgotten(what, inputs, _added(changed, before, book)))
-        except CostModelError as error:
-            items.append(Forgotten(what, inputs, {}, f"not priced: {error}"))
-    free = [role for role, rate in scenario.people.items() if rate == 0]
-    if free:
-        paid = {role: rate for role, rate in scenario.people.items() if rate}
-        changed = replace(scenario, people=paid)
-        listed = {f"people.{role}": _rate(role, scenario, tables) for role in free}
-        items.append(Forgotten(RATE, listed, _added(changed, before, book_for(changed, tables))))
-    return tuple(item for item in items if item.note or any(item.usd.values()))
-
-
-def _rate(role: str, scenario: Scenario, book: PriceBook) -> float:
-    """Return the rate of a role in labour.csv. [US$/h]"""
-    return book.price_on(Key("labour", TEAM, role), "person_hour", scenario.start)
-
-
-def _left_out(scenario: Scenario) -> dict[str, dict[str, float]]:
-    """Return what is stated as nothing, with our defaults, by what it is."""
-    found: dict[str, dict[str, float]] = {}
-    known = numeric_inputs(scenario)
-    for prefix, item in _defaulted(scenario):
-        for entry in fields(item):
-            value, default = getattr(item, entry.name), entry.default
-            if not entry.metadata.get("assumed") or not isinstance(default, int | float):
-                continue
-            name = f"{prefix}.{entry.name}"
-            if default > 0 and name in known and not np.any(np.asarray(value)):
-                word = WORDS.get(entry.name, PEOPLE if "hours" in entry.name else "")
-                word = word or (PEOPLE if "minutes" in entry.name else entry.name.replace("_", " "))
-                found.setdefault(word, {})[name] = float(default)
-    unsure = any(
-        option.success_rate is not None and np.any(np.asarray(option.success_rate) < 1)
-        for option in scenario.options
-    )
-    if unsure and not any(np.any(np.asarray(task.retries)) for task in scenario.all_tasks):
-        found[RETRIES] = {"workload.retries": 1.0}
-    for option in scenario.options:
-        if isinstance(option, Option):
-            for what, name, value in _of_host(scenario, option):
-                found.setdefault(what, {})[f"option.{option.name}.host.{name}"] = value
-    return found
-
-
-def _defaulted(scenario: Scenario) -> Iterator[tuple[str, Any]]:
-    yield "upkeep", scenario.upkeep
-    seen: set[str] = set()
-    for option in scenario.options:
-        for stage in option.stages if isinstance(option, Option) else ():
-            for name, approach in stage.approaches.items():
-                if name not in seen:
-                    seen.add(name)
-                    yield f"approach.{name}", approach
-
-
-def _of_host(scenario: Scenario, option: Option) -> Iterator[tuple[str, str, float]]:
-    """Yield what a host leaves out: in words, field, our default."""
-    host = option.stages[0].host
-    share = getattr(host, "deployed_share", 1.0)
-    if np.any(np.asarray(share) < 1):
-        yield IDLE, "deployed_share", 1.0
-    if isinstance(host, Rented | Owned) and not np.any(np.asarray(host.spare_replicas)):
-        yield SPARE, "spare_replicas", 1.0
-    if isinstance(host, Rented) and not np.any(np.asarray(host.egress_gb)):
-        tokens = 0.0
-        for task in scenario.all_tasks:
-            written = sum(_number(call.output) for call in task.request().calls())
-            tokens += _number(task.requests) * written
-        yield EGRESS, "egress_gb", tokens * BYTES_PER_TOKEN / GB
-
-
-def _added(changed: Scenario, before: Mapping[str, Result], book: PriceBook) -> dict[str, float]:
-    """Return what each bill grows by. [US$]"""
-    added = {}
-    for name, result in before.items():
-        found = billed(changed, changed.option(name), book).bill
-        if found is not None and result.bill is not None:
-            more = _number(found.total) - _number(result.bill.total)
-            if abs(more) > 1e-9 * _number(result.bill.total):
-                added[name] = more
-    return added

@@ -118,8 +118,8 @@ class Comparison:
     Attributes:
         scenario: What was compared.
         results: One per option, in the order of the scenario.
+        book: The prices, own hourly rates included.
         warnings: About the scenario as a whole, e.g. prices that have moved.
-        folders: The tables the prices came from.
     """
 
     scenario: Scenario = field(repr=False)

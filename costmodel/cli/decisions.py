@@ -29,10 +29,11 @@ from costmodel.cli.shell import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from costmodel.analysis.advice import Advice, Forgotten
+    from costmodel.analysis.advice import Advice
     from costmodel.analysis.breakeven import BreakEven, OwnAgainstHosted
     from costmodel.analysis.crossing_bands import Band
     from costmodel.analysis.difference import Difference
+    from costmodel.analysis.forgotten import Forgotten
     from costmodel.analysis.payback import Payback
     from costmodel.analysis.phase_map import PhaseMap
     from costmodel.prices.book import PriceBook

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 import costmodel as cm
-from costmodel.analysis.advice import Advice, advise, forgotten, rules
+from costmodel.analysis.advice import Advice, advise, rules
 from costmodel.cli import main
 from costmodel.prices.tables import COMPUTED, STATED
-from costmodel.scenario import replace_inputs
 
 SCENARIOS = Path(__file__).parents[2] / "notebooks" / "scenarios"
 HEADER = "id,attribute,comparison,value,approach,verdict,strength,text,source,verified_on,note\n"
@@ -232,47 +231,6 @@ def test_a_situation_and_a_rate_of_discount_are_written(tmp_path: Path) -> None:
     assert again.discount_rate == 0.05
     replace(changed, path=None).write(tmp_path / "new.toml")
     assert cm.Scenario.read(tmp_path / "new.toml").situation == again.situation
-
-
-def test_what_is_left_out_is_priced_at_our_default(book: cm.PriceBook) -> None:
-    bot = cm.Scenario.read(SCENARIOS / "support_bot.toml")
-    bare = replace(
-        bot,
-        upkeep=replace(bot.upkeep, label_life_months=0.0, evaluate_every_months=0.0),
-        people={"ml_engineer": 0.0},
-    )
-    found = {item.what.partition(":")[0]: item for item in forgotten(cm.compare(bare, book), book)}
-    for word, name, default in (
-        ("re-labelling", "label_life_months", 18.0),
-        ("evaluation", "evaluate_every_months", 1.0),
-    ):
-        item = found[word]
-        assert item.inputs == {f"upkeep.{name}": default}
-        whole = cm.compare(replace_inputs(bare, {f"upkeep.{name}": default}), book)
-        before = cm.compare(bare, book)
-        for option, usd in item.usd.items():
-            more = float(whole.bills[option].total - before.bills[option].total)
-            assert usd == pytest.approx(more, rel=1e-9)
-            assert usd > 0
-    rated = found["people"]
-    assert len(rated.inputs) == 1
-    assert rated.inputs["people.ml_engineer"] > 0
-    paid = cm.compare(replace(bare, people={}), book)
-    free = cm.compare(bare, book)
-    for option, usd in rated.usd.items():
-        more = float(paid.bills[option].total - free.bills[option].total)
-        assert usd == pytest.approx(more, rel=1e-9)
-    assert set(found) >= {"retries of answers that fail", "a spare replica for when one fails"}
-    assert "egress" in found
-
-
-def test_idle_hours_left_out_are_priced(book: cm.PriceBook) -> None:
-    bot = cm.Scenario.read(SCENARIOS / "support_bot.toml")
-    name = "Tuned Qwen 9B at Together"
-    half = replace_inputs(bot, {f"option.{name}.host.deployed_share": 0.5})
-    [item] = [i for i in forgotten(cm.compare(half, book), book) if i.what.startswith("idle")]
-    assert set(item.usd) == {name}
-    assert item.usd[name] > 0
 
 
 def test_the_command_prints_rules_money_and_what_was_left_out(

@@ -369,10 +369,15 @@ def written(old: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]])
         for row in old
         if row["model"] not in own
     ]
+    # models stay where they stand in the file
+    order = list(dict.fromkeys([*(str(row["model"]) for row in old), *sorted(map(str, own))]))
+    return as_csv(columns, sorted([*kept, *rows], key=lambda row: order.index(str(row["model"]))))
+
+
+def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as the text of a table."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, columns, lineterminator="\n")
     writer.writeheader()
-    # models stay where they stand in the file
-    order = list(dict.fromkeys([*(str(row["model"]) for row in old), *sorted(map(str, own))]))
-    writer.writerows(sorted([*kept, *rows], key=lambda row: order.index(str(row["model"]))))
+    writer.writerows(rows)
     return stream.getvalue()

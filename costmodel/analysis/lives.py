@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -26,7 +24,6 @@ SCALE_SPREAD, SHAPE_SPREAD = 0.15, 0.1
 START = (np.log(600.0), np.log(2.0))
 HALF_DAY = 0.5
 GRID = (*range(0, 1440, 60), *range(1440, 3601, 180))
-COLUMNS = ("provider", "age_days", "survival", "lives", "ended", "method", "fitted_on", "note")
 
 Words = npt.NDArray[np.str_]
 Flags = npt.NDArray[np.bool_]
@@ -297,15 +294,6 @@ def table(
             for age, share in zip(GRID, survival, strict=True)
         ]
     return rows
-
-
-def written(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return `survival.csv`."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
 
 
 def median(method: str, scale: float, shape: float) -> float:

@@ -36,6 +36,7 @@ def fit_lifetimes(
     """Fit how long models live, and test it: fitted on what was known on a day, what came then."""
     from costmodel import costs
     from costmodel.analysis import lives
+    from costmodel.analysis.fit import as_csv
     from costmodel.errors import DataError
     from costmodel.prices.tables import TABLES, read_file
 
@@ -51,7 +52,7 @@ def fit_lifetimes(
     tests = [lives.backtest(rows, on, method) for on in known or []]
     curves = lives.table(found, parameters, costs.today(), method)
     if write is not None:
-        write_text(write, lives.written(curves))
+        write_text(write, as_csv([*curves[0]], curves))
     counts = {row["provider"]: (row["lives"], row["ended"]) for row in curves}
     if json_:
         print_json(

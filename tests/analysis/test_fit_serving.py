@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from costmodel.analysis.fit_serving import (
-    PRIORS,
     Errors,
     Measured,
     fit,
@@ -18,6 +17,7 @@ from costmodel.analysis.fit_serving import (
 )
 from costmodel.plans.serving_rows import COLUMNS, MEASURED
 from costmodel.prices.specs import shipped_specs
+from costmodel.quantities.serving_priors import PRIORS
 from costmodel.quantities.serving_speed import band
 
 SPECS = shipped_specs()
@@ -66,7 +66,7 @@ def test_the_band_holds_four_of_five_rows(rows: Measured) -> None:
 def test_a_fit_of_few_rows_stays_near_the_priors(rows: Measured) -> None:
     few = rows.part(np.arange(5))
     found = fit(few, rounds=3)
-    ratio = [found[name] / prior.value for name, prior in PRIORS.items() if prior.spread == 0.1]
+    ratio = [found[name] / prior.value for name, prior in PRIORS.items() if prior.width == 0.1]
     assert ratio == pytest.approx([1.0] * len(ratio), rel=0.1)
 
 

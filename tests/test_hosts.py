@@ -350,6 +350,27 @@ def test_capacity_serves_on_when_another_approach_takes_over(
         assert amounts(found, meter) == pytest.approx(amount)
 
 
+@pytest.mark.parametrize(("method", "replicas"), [("lora", 1), ("full", 2)])
+def test_adapters_share_a_replica_and_models_tuned_in_full_do_not(
+    example_book: cm.PriceBook, method: str, replicas: int
+) -> None:
+    host = cm.Rented("cloud", gpu="G80", training_tokens_per_second=1_000, **LOAD)
+    tune = cm.FineTune(examples=1_000, tokens_per_example=500, epochs=1, method=method)
+    parts = {"question": 800, "answer": 200}
+    scenario = cm.Scenario(
+        name="two teams",
+        start=date(2026, 12, 1),
+        months=1,
+        workload=cm.Workload(FULL / 10, parts),
+        tasks=tuple(cm.Workload(FULL / 10, parts, name=name) for name in ("sales", "service")),
+        options=(cm.Option("option", (cm.Stage("mini-1", host, {"tune": tune}),)),),
+        upkeep=QUIET,
+    )
+    found = cm.compare(scenario, example_book).bill("option")
+    hours = [amounts(found, "instance_hour", activity=word)[0] for word in ("serve", "idle")]
+    assert hours == pytest.approx([0.2 * 744, (replicas - 0.2) * 744])
+
+
 def test_replicas_that_stand_half_the_time_do_all_the_work_in_it(
     example_book: cm.PriceBook,
 ) -> None:

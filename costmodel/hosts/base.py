@@ -67,6 +67,7 @@ class Serving:
         offer: The tuning offer behind a model tuned by a provider.
         tuned: Whether the model is tuned.
         deployment: Name of the tuned model, blank for a base model.
+        own_weights: Whether all its weights were tuned, so that no other model shares a replica.
         caching: Whether the provider's prompt cache is used where it can be.
         cache_hit_share: Share of requests that find the prefix warm; None = from the rate.
         standing: Whether they use a deployment that stands already, as an evaluation does.
@@ -83,6 +84,7 @@ class Serving:
     offer: TuningOffer | None = None
     tuned: bool = False
     deployment: str = ""
+    own_weights: bool = False
     caching: bool = True
     cache_hit_share: Numeric | None = None
     standing: bool = False

@@ -21,7 +21,7 @@ from costmodel.quantities import serving, volumes
 
 
 def pools_of(servings: Sequence[Serving], months: Months) -> Iterator[list[Serving]]:
-    """Gather the servings that share a deployment: the same base model in the same role.
+    """Gather the servings that share capacity: the same base model in the same role.
 
     Args:
         servings: What is to be served; an evaluation needs no capacity of its own.
@@ -94,17 +94,27 @@ class Capacity(Host):
         """Return tokens in an hour in which a pool stands, its replicas, and the pace of one."""
         pace = self._pace(pool, model, terms)
         said = pace.said
-        tokens = np.zeros(terms.months.count)
+        # adapters share the replicas of their base model, weights of one's own take some each
+        by_weights: dict[str, Array] = {}
         for item in pool:
             calls, counted = counted_calls(item, model, terms.book)
             said += counted
             per_request = sum((call.mean + call.output for call in calls), np.zeros(1))
-            tokens = tokens + item.requests * per_request / terms.months.hours
-        replicas = serving.replicas_needed(tokens, self._peak(), pace.speed, self.min_replicas)
+            weights = item.deployment if item.own_weights else ""
+            before = by_weights.get(weights, np.zeros(terms.months.count))
+            by_weights[weights] = before + item.requests * per_request / terms.months.hours
         # replicas that stand on some hours only do the work of the month in those
         share = np.asarray(self.deployed_share, float)
-        tokens = tokens / np.where(share > 0, share, 1.0)
-        replicas = np.maximum(replicas, serving.replicas_needed(tokens, 1.0, pace.speed, 0.0))
+        share = np.where(share > 0, share, 1.0)
+        peak = np.maximum(self._peak(), 1.0 / share)
+        replicas = sum(
+            (
+                serving.replicas_needed(mean, peak, pace.speed, self.min_replicas)
+                for mean in by_weights.values()
+            ),
+            np.zeros(1),
+        )
+        tokens = sum(by_weights.values(), np.zeros(1)) / share
         return tokens, replicas + self._spare(), replace(pace, said=said)
 
     def _peak(self) -> Numeric:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from costmodel.approaches import Approach, Occasion, Site, model_calls, person_hours
+from costmodel.approaches import Approach, Occasion, Site, Tune, model_calls, person_hours
 from costmodel.bill import Quantity
 from costmodel.errors import ScenarioError, nearest
 from costmodel.hosts import PerToken, Serving, Terms, Training
@@ -168,6 +168,7 @@ def _draft_span(draft: Draft, option: Option, span: Span, scale: Numeric, place:
             draft.counts[occasion.cause, place] = np.maximum(before, counted[occasion.cause])
     for task in scenario.all_tasks:
         request = _reshaped(task, option, span.stage)
+        tunes = {n: a for n, a in span.stage.approaches.items() if isinstance(a, Tune)}
         rate = draft.success_rate
         attempts = 1.0 if rate is None else outcomes.attempts(rate, task.retries)
         requests = volumes.growing(task.requests, task.growth, months.count) * scale * attempts
@@ -181,11 +182,8 @@ def _draft_span(draft: Draft, option: Option, span: Span, scale: Numeric, place:
             until=span.until,
             offer=span.offer,
             tuned=span.stage.tuned,
-            deployment=" + ".join(
-                _told_apart(name, approach, task)
-                for name, approach in span.stage.approaches.items()
-                if approach.tunes
-            ),
+            deployment=" + ".join(_told_apart(n, a, task) for n, a in tunes.items()),
+            own_weights=any(tune.method == "full" for tune in tunes.values()),
             caching=option.caching,
             cache_hit_share=option.cache_hit_share,
         )
@@ -298,7 +296,11 @@ def _evaluate(
     made = occasion.work in ("build", "retirement")
     if span.stage.tuned and settings.compare_with_base and made and _on_sale(span, draft.book):
         # the base needs the whole prompt
-        served.append(replace(tested, tuned=False, offer=None, deployment="", request=untuned))
+        served.append(
+            replace(
+                tested, tuned=False, offer=None, deployment="", own_weights=False, request=untuned
+            )
+        )
     name = " ".join(filter(None, [option.name, serving.task]))
     if settings.judge:
         provider, _, judge = settings.judge.partition("/")

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from costmodel.errors import DataError
 from costmodel.usage import cells, records
-from costmodel.usage.ledger import COLUMNS
+from costmodel.usage.ledger import COLUMNS, holds
 
 if TYPE_CHECKING:
     from costmodel.usage.reading import Part
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Hashes = npt.NDArray[np.uint64]
 Bools = npt.NDArray[np.bool_]
 OWN = "costmodel"  # may hold requests and sums side by side
+# whose exports are broken down by what was asked for
+GROUPED = ("openai", "anthropic")
+BY = ("model", "project", "user")
 MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -78,7 +81,7 @@ def duplicates(
 
 
 def _alike(k: int, parts: Sequence[Part], days: Sequence[set[Any]]) -> None:
-    """Refuse sums of the same days that cannot be compared: by hour and by day, table and page.
+    """Refuse sums of the same days that cannot be compared: by hour and by day, by model and not.
 
     Raises:
         DataError: If there are any.
@@ -88,17 +91,28 @@ def _alike(k: int, parts: Sequence[Part], days: Sequence[set[Any]]) -> None:
         both = theirs & days[k]
         if not both or _family(other) != _family(mine) or mine.export.layout == OWN:
             continue
-        hourly = [bool((x.frame["minute"].to_numpy() >= 0).any()) for x in (mine, other)]
-        if other.export.layout == mine.export.layout and hourly[0] == hourly[1]:
+        said = [
+            f"{x.export.file} ({', '.join([x.export.layout, *_groups(x, both)])})"
+            for x in (mine, other)
+        ]
+        if other.export.layout == mine.export.layout and _groups(mine, both) == _groups(
+            other, both
+        ):
             continue
-        day = str(min(both))[:10]
         message = (
-            f"{mine.export.file} ({mine.export.layout}{', by the hour' if hourly[0] else ''}) and "
-            f"{other.export.file} ({other.export.layout}{', by the hour' if hourly[1] else ''}) "
-            f"both hold {day} and cannot be compared; leave one file out, or add both with "
-            "--overlaps add"
+            f"{said[0]} and {said[1]} both hold {str(min(both))[:10]} and cannot be compared; "
+            "leave one file out, or add both with --overlaps add"
         )
         raise DataError(message)
+
+
+def _groups(part: Part, days: set[Any]) -> list[str]:
+    """Say by what an export of an API is broken down on some days."""
+    frame = part.frame[part.frame["day"].isin(list(days))]
+    found = ["by the hour"] if (frame["minute"].to_numpy() >= 0).any() else []
+    if part.export.layout.startswith(GROUPED):
+        found += [f"by {name}" for name in BY if not holds(frame[name], "").all()]
+    return found
 
 
 def _family(part: Part) -> str:

@@ -49,6 +49,7 @@ class Part:
         sums: Whether its records are sums over periods.
         more: Whether it is a page of an API that says that others follow.
         foreign: Currency that is no dollar -> file and line where it first stands.
+        notes: What a layout had to assume.
     """
 
     frame: pd.DataFrame = field(repr=False)
@@ -56,6 +57,7 @@ class Part:
     sums: bool = True
     more: bool = False
     foreign: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def recognised(columns: Iterable[str], name: str, layouts: Sequence[Layout] = LAYOUTS) -> Layout:
@@ -168,6 +170,7 @@ def read_part(path: str, grain: Grain | None = None, skip: Any = None) -> Part:
     kept: list[pd.DataFrame] = []
     sums: list[pd.DataFrame] = []
     foreign: dict[str, str] = {}
+    notes: dict[str, None] = {}
     seen = rows = least = 0
     progress = records.Progress()
     with reading(source, progress):
@@ -176,6 +179,8 @@ def read_part(path: str, grain: Grain | None = None, skip: Any = None) -> Part:
             if skip is not None:
                 mask = ~np.isin(np.arange(seen, seen + len(batch.frame)), skip)
             for places, given in _parts_of(layout, batch, source):
+                if "note" in given:
+                    notes[f"{source.name}: {given['note']}"] = None
                 chosen = places if mask is None else _among(places, mask)
                 part = _at(given, chosen) if chosen is not None else given
                 part.pop("scope", None)
@@ -201,7 +206,7 @@ def read_part(path: str, grain: Grain | None = None, skip: Any = None) -> Part:
             seen += len(batch.frame)
     frame = summed(joined(sums), grain) if sums and grain is not None else joined(kept)
     export = _export(source.name, layout, seen, columns)
-    return Part(frame, export, layout.sums, progress.more, foreign)
+    return Part(frame, export, layout.sums, progress.more, foreign, tuple(notes))
 
 
 def read_frame(frame: pd.DataFrame, grain: Grain | None = None, name: str = "frame") -> Ledger:
@@ -344,7 +349,7 @@ def read(
     frame = joined(part.frame for part in parts)
     if grain is not None and len(frame) > KEPT:
         frame = summed(frame, grain)
-    notes += [*said, *_incomplete(parts)]
+    notes += [*said, *(note for part in parts for note in part.notes), *_incomplete(parts)]
     foreign = {name: place for part in reversed(parts) for name, place in part.foreign.items()}
     return Ledger(frame, tuple(part.export for part in parts), tuple(notes), foreign)
 

@@ -199,7 +199,7 @@ def test_exports_of_the_same_day_that_cannot_be_compared_are_refused(
     hourly.write_text("\n".join([header, rows[0].replace("1759622400", "1759626000", 1)]))
     status, _, err = command_line("usage", october[0], hourly)
     assert status == 2
-    assert "hourly.tsv (openai usage, by the hour) and usage.tsv (openai usage) both hold" in err
+    assert "hourly.tsv (openai usage, by the hour, by model, by project) and usage.tsv (" in err
     page = tmp_path / "page.json"
     result = {"amount": {"value": 0.5, "currency": "usd"}}
     bucket = {"start_time": DAYS[7], "end_time": DAYS[8], "results": [result]}

@@ -105,6 +105,20 @@ def test_openai_counts_cached_tokens_inside_the_input(write: Write) -> None:
     assert (row["mode"], row["requests"], row["request_tokens"]) == ("batch", 5.0, 200)
 
 
+def test_what_is_priced_as_something_else_is_said(write: Write) -> None:
+    header = "start_time,model,num_model_requests,input_tokens,input_audio_tokens"
+    (note,) = read(
+        write("usage.csv", table(header, "1793491200,gpt-4o-audio-preview,1,100,60"))
+    ).notes
+    assert note == "usage.csv: tokens of audio and images stand at the price of text"
+    assert read(write("usage.csv", table(header, "1793491200,gpt-4o,1,100,0"))).notes == ()
+    header = "date,model_permaslug,usage,prompt_tokens,provider_name,byok_usage_inference"
+    line = "2026-11-01,openai/gpt-4.1,0.01,5,OpenAI,{}"
+    (note,) = read(write("a.csv", table(header, line.format(0.2)))).notes
+    assert "keys of your own" in note
+    assert read(write("a.csv", table(header, line.format(0)))).notes == ()
+
+
 def test_openai_images_are_no_tokens(write: Write) -> None:
     header = "start_time,end_time,images,num_model_requests,model"
     (row,) = only(

@@ -70,3 +70,14 @@ def test_exports_that_differ_in_amortised_cost_alone_are_refused(tmp_path: Path)
         (tmp_path / name).write_text(f"{header}\n{line}\n")
     with pytest.raises(DataError, match=r"b.csv line 2 and a.csv line 2 .* differ"):
         read(tmp_path)
+
+
+def test_totals_and_their_parts_are_not_added_up(tmp_path: Path) -> None:
+    header = "start_time,model,project_id,num_model_requests,input_tokens\n"
+    (tmp_path / "all.csv").write_text(header + "1793491200,,,3,300\n")
+    by = "1793491200,gpt-5-mini,p,1,100\n1793491200,gpt-4.1,p,2,200\n"
+    (tmp_path / "by.csv").write_text(header + by)
+    said = r"by.csv \(openai usage, by model, by project\) and all.csv \(openai usage\) both hold"
+    with pytest.raises(DataError, match=said):
+        read(tmp_path)
+    assert read(tmp_path, overlaps="add").frame["input_tokens"].sum() == 600

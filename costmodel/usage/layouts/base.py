@@ -88,7 +88,8 @@ class Layout:
         rows: Function of a batch of its records -> columns of the ledger, as long as the batch or
             one value for all; `scope` holds what else tells two records apart, `keep` which
             records count, `single` which are requests without an id although the layout has sums.
-            Several of them where a record makes more than one row.
+            `note` is what had to be assumed. Several of them where a record makes more than one
+            row.
         knows: Columns that it may have and the ledger takes.
         sums: Whether its records are sums over a period, so that two exports of the same period
             must agree; else they are requests.

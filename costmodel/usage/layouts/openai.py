@@ -74,6 +74,8 @@ def usage(batch: pd.DataFrame) -> Columns:
     if "batch" in batch:
         batched = told(lambda word: word.lower() in TRUE, batch["batch"])
         mode = np.where(batched, "batch", np.asarray(mode, object))
+    if any(name in batch and tokens(batch, name).any() for name in OTHER_TOKENS):
+        made["note"] = "tokens of audio and images stand at the price of text"
     return made | {
         "mode": mode,
         "requests": requests_of(batch, "num_model_requests"),
@@ -96,6 +98,9 @@ COSTS = frozenset({"end_time", "line_item", "project_id", "user_id", "api_key_id
 TABLE = COSTS | {"organization_id", "amount_currency"}
 USED = frozenset({"end_time", "project_id", "user_id", "api_key_id", "model", "num_model_requests"})
 TOKENS_OF = {"service_tier", "batch", "input_cached_tokens", "input_cache_write_tokens"}
+OTHER_TOKENS = frozenset(
+    f"{way}_{kind}_tokens" for way in ("input", "output") for kind in ("audio", "image")
+)
 LAYOUTS = (
     Layout(
         "openai costs",
@@ -113,7 +118,7 @@ LAYOUTS = (
         "openai usage",
         frozenset({"start_time", "input_tokens", "num_model_requests"}),
         usage,
-        USED | TOKENS_OF | {"output_tokens", "organization_id"},
+        USED | TOKENS_OF | OTHER_TOKENS | {"output_tokens", "organization_id"},
     ),
     *(
         Layout(

@@ -47,6 +47,7 @@ NAMES: dict[str, dict[str, str | tuple[str, ...]]] = {
         "cached_input_tokens": "cached_tokens",
         "output_tokens": "completion_tokens",
         "scope": "endpoint_id",
+        "own_key": "byok_usage_inference",
     },
     "openrouter generations": {
         "day": "created_at",
@@ -57,6 +58,7 @@ NAMES: dict[str, dict[str, str | tuple[str, ...]]] = {
         "cached_input_tokens": "tokens_cached",
         "output_tokens": "tokens_completion",
         "id": "generation_id",
+        "own_key": "byok_usage_inference",
     },
     "litellm spend logs": {
         "day": "startTime",
@@ -187,6 +189,8 @@ def rows(batch: pd.DataFrame, names: dict[str, str | tuple[str, ...]], money: st
     made["scope"] = [batch[has[w]] for w in ("id", "scope") if has.get(w)]
     made |= _tokens(batch, has)
     made |= paid(batch, has["money"], money) if has["money"] else {"money": ""}
+    if has.get("own_key") and (cells.numbers(batch[has["own_key"]], has["own_key"]) > 0).any():
+        made["note"] = "requests with keys of your own are billed by their providers, too"
     # steps of a trace that ask no model
     made["keep"] = np.asarray(made.get("model", ""), object) != ""
     for name in TOKENS:

@@ -20,7 +20,7 @@ from costmodel.plans.training import (
 from costmodel.prices.book import PriceBook
 from costmodel.prices.rows import PriceRow
 from costmodel.prices.specs import Specs
-from costmodel.prices.tables import MARKETS
+from costmodel.prices.tables import MARKETS, Record
 from costmodel.quantities.volumes import SECONDS_PER_HOUR
 
 NODE = GPU_COUNTS[-1]
@@ -79,28 +79,21 @@ def rented(
     Raises:
         PriceError: If there is no such market, or nothing that is for rent fits.
     """
+
+    def gpu_of(number: int) -> str:
+        return str(book.rows[number].facts["gpu"])
+
     if market not in MARKETS:
         message = f"unknown market {market!r}{nearest(market, MARKETS)}"
         raise PriceError(message)
-    rows = [
-        (number, row)
-        for number, row in enumerate(book.at(on).rows)
-        if row.key.table == "gpu_rental" and row.key.mode == market
-    ]
-    prices = book.at(on)
-    known = {name: specs.gpu(name) for name in {str(row.facts["gpu"]) for _, row in rows}}
     usable = [
-        (number, row, count)
-        for number, row in rows
-        if (count := _planned(row, gpus))
-        and (not only or row.facts["gpu"] == only)
-        and not math.isnan(known[str(row.facts["gpu"])]["bf16_dense_tflops"])
-        and known[str(row.facts["gpu"])]["architecture"] not in OTHER_SOFTWARE
-        and (
-            job.precision in ("", "bf16") or _computes(known[str(row.facts["gpu"])], job.precision)
-        )
+        (number, count)
+        for number in _in_force(book, market, on)
+        if (count := _planned(book.rows[number], gpus))
+        and only in ("", gpu_of(number))
+        and _trains(specs.gpu(gpu_of(number)), job.precision)
     ]
-    machines = sorted({(str(row.facts["gpu"]), count) for _, row, count in usable})
+    machines = sorted({(gpu_of(number), count) for number, count in usable})
     if not machines:
         if only:
             return []
@@ -119,9 +112,9 @@ def rented(
         for (gpu, _), plan in zip(more, joined, strict=True):
             plans |= {key: plan for key in plans if key[0] == gpu and key[1] >= NODE}
     offers = [
-        _offer(plans[str(row.facts["gpu"]), count], row, prices.unit_usd(number, "instance_hour"))
-        for number, row, count in usable
-        if plans[str(row.facts["gpu"]), count].fits
+        _offer(plan, book.rows[number], book.unit_usd(number, "instance_hour"))
+        for number, count in usable
+        if (plan := plans[gpu_of(number), count]).fits
     ]
     if not offers and not only:
         least = min(plans.values(), key=lambda plan: plan.short_gb)
@@ -129,8 +122,18 @@ def rented(
     return sorted(offers, key=lambda offer: (offer.usd, offer.provider, offer.instance))
 
 
-def _computes(gpu: dict[str, Any], precision: str) -> bool:
-    return bool(gpu[f"{precision}_dense_tflops"] > 0)
+def _in_force(book: PriceBook, market: str, on: date) -> list[int]:
+    """Return the rows of machines for rent whose price holds on a day, one for each machine."""
+    keys = {row.key for row in book.rows if (row.key.table, row.key.mode) == ("gpu_rental", market)}
+    places = [book.row_on(key, on) for key in keys]
+    return sorted(place for place in places if place >= 0)
+
+
+def _trains(gpu: Record, precision: str) -> bool:
+    """Whether training in a precision runs on a GPU, with software that we know."""
+    computes = precision in ("", "bf16") or gpu[f"{precision}_dense_tflops"] > 0
+    known = not math.isnan(gpu["bf16_dense_tflops"])
+    return bool(known and computes and gpu["architecture"] not in OTHER_SOFTWARE)
 
 
 def _planned(row: PriceRow, gpus: int | None) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import time
+from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 import costmodel as cm
-from costmodel.analysis.renting import rented
+from costmodel.analysis.renting import Offer, rented
 from costmodel.plans.training import Job
 from costmodel.prices.book import shipped_dir
 from costmodel.prices.specs import shipped_specs
@@ -37,6 +39,26 @@ def test_the_cheapest_comes_first() -> None:
     assert all(offer.usd_low <= offer.usd <= offer.usd_high for offer in offers)
     assert all(offer.plan.fits for offer in offers)
     assert len({offer.plan.gpu for offer in offers}) > 15
+
+
+def test_a_price_that_was_superseded_is_offered_no_more(tables: Callable[..., Path]) -> None:
+    best = rented("Llama-3.1-8B", LORA, BOOK, SPECS, on=ON)[0]
+    gpu = f"{best.plan.gpu},{best.gpus_rented // best.instances},{best.region},on_demand"
+    dearer = tables(
+        gpu_rental=[
+            "provider,instance,gpu,gpu_count,region,market,price_per_hour,currency,effective_from",
+            f"{best.provider},{best.instance},{gpu},{best.usd_per_hour * 10:g},USD,2026-11-01",
+        ]
+    )
+    offers = rented("Llama-3.1-8B", LORA, cm.PriceBook.read(dearer), SPECS, on=ON)
+    machines = [machine(offer) for offer in offers]
+    assert len(set(machines)) == len(machines)
+    now = offers[machines.index(machine(best))]
+    assert now.usd_per_hour == pytest.approx(best.usd_per_hour * 10)
+
+
+def machine(offer: Offer) -> tuple[str, str, str]:
+    return offer.provider, offer.instance, offer.region
 
 
 def test_a_model_that_needs_two_nodes_is_planned_on_two() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pandas as pd
 
 from costmodel.errors import DataError
 
@@ -75,6 +76,18 @@ class File:
             return ()
         line = self.text.partition("\n")[0]
         return tuple(cell.strip() for cell in next(csv.reader(io.StringIO(line)), []))
+
+    def table(self) -> pd.DataFrame:
+        """Return the file as a table of text.
+
+        Raises:
+            DataError: If it is no whole CSV table.
+        """
+        try:
+            return pd.read_csv(io.StringIO(self.text), dtype=str, keep_default_na=False)
+        except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+            message = f"{self.name}: is not a whole CSV table ({' '.join(str(error).split())})"
+            raise DataError(message) from None
 
 
 def _wanted(name: str, patterns: Sequence[str]) -> bool:

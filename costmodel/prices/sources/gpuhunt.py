@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 import numpy as np
 import pandas as pd
 
-from costmodel.errors import DataError
 from costmodel.prices.sources.files import File
 from costmodel.prices.sources.frame import common
 
@@ -36,11 +34,7 @@ def read(files: Sequence[File], on: str) -> pd.DataFrame:
 
 
 def _provider(file: File) -> pd.DataFrame:
-    try:
-        data = pd.read_csv(io.StringIO(file.text), dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        message = f"{file.name}: is not a whole CSV table ({' '.join(str(error).split())})"
-        raise DataError(message) from None
+    data = file.table()
     data = data[pd.to_numeric(data["gpu_count"], errors="coerce") > 0]
     stem = PurePosixPath(file.name).stem
     memory = data.get("gpu_memory", pd.Series("", index=data.index)).str.removesuffix(".0")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ast
-import io
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 import numpy as np
 import pandas as pd
 
-from costmodel.errors import DataError
 from costmodel.prices.sources.files import File
 from costmodel.prices.sources.frame import common
 
@@ -35,11 +33,7 @@ def read(files: Sequence[File], on: str) -> pd.DataFrame:
 
 
 def _cloud(file: File) -> pd.DataFrame:
-    try:
-        data = pd.read_csv(io.StringIO(file.text), dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        message = f"{file.name}: is not a whole CSV table ({' '.join(str(error).split())})"
-        raise DataError(message) from None
+    data = file.table()
     folders = PurePosixPath(file.name).parts[:-1]
     data = data[data["AcceleratorName"] != ""]
     for column in ("Price", "SpotPrice", "AcceleratorCount"):

@@ -370,11 +370,10 @@ class Catalog:
         Raises:
             PriceError: If `tokenizers.csv` has no such encoding.
         """
-        ratios = {(row["encoding"], row["content"]): row["ratio"] for row in self.tokenizers}
-        encodings = {encoding for encoding, _ in ratios}
+        ratios = self._ratios
         for name in (encoding, counted_with):
-            if name not in encodings:
-                message = f"unknown encoding {name!r}{nearest(name, encodings)}"
+            if name not in self.encodings:
+                message = f"unknown encoding {name!r}{nearest(name, self.encodings)}"
                 raise PriceError(message)
             if (name, content) not in ratios:
                 known = {c for e, c in ratios if e == name}
@@ -384,6 +383,10 @@ class Catalog:
                 )
                 raise PriceError(message)
         return float(ratios[encoding, content] / ratios[counted_with, content])
+
+    @cached_property
+    def _ratios(self) -> dict[tuple[str, str], float]:
+        return {(row["encoding"], row["content"]): row["ratio"] for row in self.tokenizers}
 
     @cached_property
     def encodings(self) -> frozenset[str]:
@@ -460,11 +463,17 @@ class Catalog:
         Raises:
             PriceError: If `gpus.csv` does not know it.
         """
-        names: dict[str, str] = {}
-        for row in reversed(self.gpus):
-            for word in (row["gpu"], *filter(None, row["aliases"].split("|"))):
-                names.setdefault(word.strip().lower(), row["gpu"])
+        names = self._gpu_names
         if name.lower() not in names:
             message = f"unknown GPU {name!r}{nearest(name, names.values())}"
             raise PriceError(message)
         return names[name.lower()]
+
+    @cached_property
+    def _gpu_names(self) -> dict[str, str]:
+        """Every spelling of a GPU in small letters -> its name; those of later layers win."""
+        names: dict[str, str] = {}
+        for row in reversed(self.gpus):
+            for word in (row["gpu"], *filter(None, row["aliases"].split("|"))):
+                names.setdefault(word.strip().lower(), row["gpu"])
+        return names

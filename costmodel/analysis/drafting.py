@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from costmodel.analysis.compare import Comparison
 from costmodel.analysis.forecast import WEEK, WEEKS_PER_MONTH, Level, level
+from costmodel.analysis.plan_to_date import planned, planned_calls
 from costmodel.analysis.savings import Savings
 from costmodel.errors import DataError
 from costmodel.months import Array, add_months
 from costmodel.prices.book import PriceBook
 from costmodel.prices.rows import Key
-from costmodel.usage.pricing import Priced
+from costmodel.usage.pricing import Priced, dollars, total
 
 DAYS = 4 * WEEK  # of the log, that tell what is asked now
 MONTHS = 12  # horizon of the draft
@@ -26,6 +28,7 @@ SMALL = 0.05  # share of the requests below which a model is left out
 SINGLE = 0.9  # share of rows of one request from which on they tell how requests differ
 HIT = 0.9  # share of warm caches, where rows of many requests do not tell it
 ALTERNATIVES = 4
+DIVIDED = "Today, as divided"
 Way = tuple[str, str, str, str]  # provider, model, mode, region
 FASTEST = 0.5  # growth in a month that a plan takes over
 
@@ -45,6 +48,7 @@ class Drafted:
         single: Whether rows are requests, so that the spreads are cvs.
         used: Provider, model, mode, region -> share of the requests.
         since: The same -> first day of the log on which it answered.
+        usd_per_request: List cost of a request in these days. [US$]
         left_out: Other projects.
     """
 
@@ -61,6 +65,7 @@ class Drafted:
     single: bool
     used: dict[Way, float]
     since: dict[Way, date]
+    usd_per_request: float
     left_out: tuple[str, ...] = ()
 
 
@@ -116,6 +121,7 @@ def drafted(priced: Priced) -> Drafted:
         single=single,
         used=used,
         since=_since(frame, used, priced.book),
+        usd_per_request=dollars(total(now["list_pico"])) / float(now["requests"].sum()),
         left_out=others,
     )
 
@@ -203,7 +209,38 @@ def _since(frame: Any, used: dict[Way, float], book: PriceBook) -> dict[Way, dat
     return {name: found[name] for name in used}
 
 
+def closeness(found: Drafted, drawn_up: Comparison) -> str:
+    """Say what a request costs in the draft, and what it cost in the log.
+
+    Args:
+        found: What the log says.
+        drawn_up: The draft, billed.
+    """
+    name = DIVIDED if len(found.used) > 1 else _today(next(iter(found.used)))
+    plan = planned(
+        drawn_up.bill(name),
+        lambda line: line.line.key.table == "inference" and line.line.phase == "serve",
+    )
+    each = float(plan.shown[0] / planned_calls(drawn_up.scenario, name)[0])
+    more = each / found.usd_per_request - 1 if found.usd_per_request else 0.0
+    return (
+        f"a request costs ${each:.6f} under {name!r}, {more:+.1%} against the "
+        f"${found.usd_per_request:.6f} of the log at list prices from {found.first} to {found.last}"
+        + ("; misses of the cache are billed as writes" if _writes(found, drawn_up) else "")
+    )
+
+
+def _writes(found: Drafted, drawn_up: Comparison) -> bool:
+    """Tell whether the draft pays for writes to the cache."""
+    lines = next(iter(drawn_up.bills.values())).lines if found.prefix else ()
+    return any(line.meter == "cache_write_mtok" and line.cost.any() for line in lines)
+
+
 # the file
+
+
+def _today(way: Way) -> str:
+    return f"Today: {_name(way)}"
 
 
 def _whole(value: float) -> str:
@@ -302,14 +339,14 @@ def _head(found: Drafted, book: PriceBook) -> Iterator[str]:
 def _options(found: Drafted, saving: Savings, book: PriceBook) -> Iterator[str]:
     share = f"cache_hit_share = {found.hit:.3g}" if found.prefix else ""
     keys: list[Way] = list(found.used)
-    names = [f"Today: {_name(key)}" for key in keys]
+    names = [_today(key) for key in keys]
     for key, name in zip(keys, names, strict=True):
         yield from _option(name, key, share)
         yield f"in_place = {{since = {found.since[key]}}}"
     if len(keys) > 1:
         yield ""
         yield "[[option]]   # as it is divided now"
-        yield 'name = "Today, as divided"'
+        yield f"name = {json.dumps(DIVIDED)}"
         shares = [round(value, 4) for value in found.used.values()]
         shares[0] = round(1 - sum(shares[1:]), 4)
         pairs = zip(names, shares, strict=True)

@@ -24,6 +24,7 @@ from costmodel.cli.shell import (
 from costmodel.cli.usage import Overlaps
 
 if TYPE_CHECKING:
+    from costmodel.analysis.compare import Comparison
     from costmodel.analysis.savings import Savings
     from costmodel.prices.book import PriceBook
 
@@ -73,12 +74,13 @@ def savings(
     )
     notes = [*ledger.notes, *priced.notes, *found.notes]
     if to_scenario is not None:
-        from costmodel.analysis.drafting import drafted, scenario_text
+        from costmodel.analysis.drafting import closeness, drafted, scenario_text
 
         draft = drafted(priced)
-        _write(to_scenario, scenario_text(draft, found, book), book)
+        drawn_up = _write(to_scenario, scenario_text(draft, found, book), book)
         left = f"; left out: {', '.join(draft.left_out)}" if draft.left_out else ""
         notes.append(f"{to_scenario} is drafted from {draft.project or 'the whole log'}{left}")
+        notes.append(closeness(draft, drawn_up))
     if json_:
         print_json(found.as_dict() | {"notes": notes})
         return
@@ -88,8 +90,8 @@ def savings(
     terminal().print(f"Prices from {tables_named(book.folders)}.")
 
 
-def _write(path: Path, text: str, book: PriceBook) -> None:
-    """Write a draft that `costmodel compare` takes as it is, or nothing.
+def _write(path: Path, text: str, book: PriceBook) -> Comparison:
+    """Write a draft that `costmodel compare` takes as it is, or nothing; return it billed.
 
     Raises:
         DataError: If it does not.
@@ -102,11 +104,12 @@ def _write(path: Path, text: str, book: PriceBook) -> None:
         trial = Path(folder) / path.name
         trial.write_text(text, "utf-8")
         try:
-            compare(Scenario.read(trial), book)
+            found = compare(Scenario.read(trial), book)
         except CostModelError as error:
             message = f"no scenario can be drafted from this use: {error}"
             raise DataError(message) from None
     write_text(path, text)
+    return found
 
 
 def _print(found: Savings) -> None:

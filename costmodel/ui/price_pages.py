@@ -83,13 +83,14 @@ class Found:
     def listed(self) -> list[tuple[int, PriceRow]]:
         """Rows of token prices in force of the models looked for, with their places in `today`."""
         words = self.find.lower().split()
-        rows = [
-            (place, row)
+        # of rows that hold for the same requests, the last one counts
+        rows = {
+            (row.key, row.over_input_tokens, row.window): (place, row)
             for place, row in enumerate(self.today.rows)
             if row.key.table == "inference"
             and all(word in f"{row.key.provider} {row.key.sku}".lower() for word in words)
-        ]
-        return sorted(rows, key=lambda pair: (pair[1].key.provider, pair[1].key.sku))
+        }
+        return sorted(rows.values(), key=lambda pair: (pair[1].key.provider, pair[1].key.sku))
 
     @cached_property
     def today(self) -> PriceBook:

@@ -73,6 +73,16 @@ def test_words_narrow_models_and_tables(app: PricesAndProviders) -> None:
     assert app.verdict == before
 
 
+def test_a_price_that_a_later_row_replaced_is_no_longer_listed(app: PricesAndProviders) -> None:
+    held = [(row.key, row.over_input_tokens, row.window) for _, row in app.found.listed]
+    assert len(set(held)) == len(held) > 1_000
+    listed = {row.key: place for place, row in app.found.listed if not row.over_input_tokens}
+    book = app.found.today
+    for key, place in listed.items():
+        if not book.rows[place].window:
+            assert place == book.row_on(key, app.found.on)
+
+
 def test_rows_not_seen_for_90_days_are_counted_and_listed(app: PricesAndProviders) -> None:
     assert app.found.stale
     assert all(row["days"] > 90 for row in app.found.stale)

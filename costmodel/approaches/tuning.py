@@ -149,9 +149,11 @@ class Tune(Approach, ABC):
         for occasion in site.occasions:
             if occasion.work not in (*renewed, "retirement"):
                 continue
+            # what cannot be trained is not labelled and not released
+            done = replace(occasion, times=occasion.times * np.asarray(occasion.trainable))
             if occasion.work in renewed:
-                yield from self._data(site, occasion, renewed[occasion.work])
-            runs = occasion.shared.times * self.runs_per_release * occasion.trainable
+                yield from self._data(site, done, renewed[occasion.work])
+            runs = done.shared.times * self.runs_per_release
             yield Training(
                 name=site.name,
                 model=site.model,
@@ -175,7 +177,7 @@ class Tune(Approach, ABC):
             )
             yield from self._grading(site, occasion, runs)
             yield site.labour(
-                "release", self.role, occasion.shared, effort.effort_hours, hours=self.release_hours
+                "release", self.role, done.shared, effort.effort_hours, hours=self.release_hours
             )
         yield from self._storage(site)
 

@@ -219,6 +219,12 @@ def test_what_the_tuning_service_no_longer_takes_is_not_billed(
     assert new[:3] == pytest.approx([0, 0, 0.6])
     moved = amounts(found, sku="base-2:sft:lora", cause="retirement")
     assert moved[:3] == pytest.approx([0, 0.6, 0])
+    # labels of 0.3 x 600 examples at 10 minutes, 30 hours, on the 5 and 18 days of January alone
+    labels = amounts(found, activity="label", cause="requirement_change")
+    assert labels[:3] == pytest.approx([30, 30 * 23 / 31, 30])
+    # 4 hours of release; that of the 18 days is done by the move
+    released = amounts(found, activity="release", cause="requirement_change")
+    assert released[:3] == pytest.approx([4, 4 * 5 / 31, 4])
     said = (*found.warnings, *found.assumptions)
     assert any("re-tunes due by 2027-01-14 are not done and not billed" in text for text in said)
 

@@ -398,6 +398,8 @@ def _unpriced(priced: pd.DataFrame, book: PriceBook, missing: Mapping[str, Bools
 
 
 def _no_meter(book: PriceBook, key: Key, meter: str) -> str:
+    if meter.lower() == "requests":
+        return "the export counts requests and does not say their tokens"
     if not key.table:
         known = "" if meter in METERS else nearest(meter, METERS, listing=False)
         return f"the price tables have no meter {meter!r}{known}"

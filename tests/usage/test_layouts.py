@@ -578,14 +578,17 @@ def test_focus_does_not_take_a_virtual_currency_for_tokens(write: Write, book: P
     assert dollars(total(price(ledger, book, basis="effective").frame["billed_pico"])) == 490
 
 
-def test_focus_of_null_words_and_requests_is_read(write: Write) -> None:
+def test_focus_of_null_words_and_requests_is_read(write: Write, book: PriceBook) -> None:
     line = (
         "0.00000080000,NULL,USD,2024-09-18 22:00:00,Usage,NULL,LLM,openai,NULL,420,Requests,420,"
         'Requests,NULL,NULL,"{""model"": ""gpt-4.1-mini"", ""team_id"": ""t""}"'
     )
-    row, _ = only(read(write("focus.csv", table(FOCUS, line))), "focus")
+    ledger = read(write("focus.csv", table(FOCUS, line)))
+    row, _ = only(ledger, "focus")
     assert (row["amount"], row["requests"]) == (800_000, 420.0)
     assert (row["model"], row["team"], row["minute"]) == ("gpt-4.1-mini", "t", 22 * 60)
+    (why,) = price(ledger, book).unpriced["why"]
+    assert why == "the export counts requests and does not say their tokens"
 
 
 @pytest.mark.parametrize("packed", [".gz", ".zst", ".parquet", ".jsonl", ".json", ".tsv"])

@@ -19,7 +19,7 @@ from costmodel.usage.cells import SHOWN, BadCellError
 from costmodel.usage.condensing import Grain, condensed, summed
 from costmodel.usage.layouts import LAYOUTS
 from costmodel.usage.layouts.base import PRIVATE, Columns, Layout
-from costmodel.usage.ledger import TOKENS, Export, Ledger, joined, rows_of
+from costmodel.usage.ledger import COLUMNS, TOKENS, Export, Ledger, joined, rows_of
 from costmodel.usage.records import Batch
 
 if TYPE_CHECKING:
@@ -145,11 +145,11 @@ def _checked(columns: Columns, count: int, batch: Batch, source: Source) -> None
 
 
 def _at(columns: Columns, places: Any) -> Columns:
-    """Return columns at some places."""
+    """Return columns of the ledger at some places, None = all."""
     return {
-        name: values[places] if np.ndim(values) and name != "scope" else values
+        name: values if places is None or not np.ndim(values) else values[places]
         for name, values in columns.items()
-        if name != "scope"
+        if name in COLUMNS
     }
 
 
@@ -182,8 +182,7 @@ def read_part(path: str, grain: Grain | None = None, skip: Any = None) -> Part:
                 if "note" in given:
                     notes[f"{source.name}: {given['note']}"] = None
                 chosen = places if mask is None else _among(places, mask)
-                part = _at(given, chosen) if chosen is not None else given
-                part.pop("scope", None)
+                part = _at(given, chosen)
                 count = len(batch.frame) if chosen is None else len(chosen)
                 if not count:
                     continue
@@ -227,8 +226,7 @@ def read_frame(frame: pd.DataFrame, grain: Grain | None = None, name: str = "fra
     batch = Batch(frame if same else frame[list(chosen)].rename(columns=chosen), 1)
     made = []
     for places, given in _parts_of(layout, batch, Source(name, "parquet")):
-        part = given if places is None else _at(given, places)
-        part.pop("scope", None)
+        part = _at(given, places)
         count = len(frame) if places is None else len(places)
         made.append(rows_of(part, count) if grain is None else condensed(part, count, grain))
     return Ledger(joined(made), (_export(name, layout, len(frame), columns),))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -59,13 +59,7 @@ class Crossing:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it with the documented keys."""
-        return {
-            "at": self.at,
-            "before": self.before,
-            "after": self.after,
-            "usd": self.usd,
-            "step": self.step,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +46,7 @@ class Budget:
         best = self._chances(outcomes)
         swings = one_at_a_time(drawn)
         saved = self._saved(outcomes, counts)
+        uncertain = list(self._uncertain())
         return {
             "name": drawn.chance.scenario.name,
             "confidence": self.confidence,
@@ -56,7 +58,8 @@ class Budget:
             "regret_usd": _over_horizon(drawn, regret(outcomes)) if outcomes.size else 0.0,
             "months": list(drawn.chance.scenario.horizon.labels),
             "options": [
-                self._option(costs, swings[costs.name], best.get(costs.name), saved)
+                self._option(costs, best.get(costs.name))
+                | {"drivers": self._drivers(costs, uncertain, swings[costs.name], saved)}
                 for costs in drawn.costs
             ],
         }
@@ -93,35 +96,49 @@ class Budget:
             for name, values in self.drawn.values.items()
         }
 
-    def _option(
-        self, costs: Costs, swing: Array, cheapest: float | None, saved: dict[str, float]
-    ) -> dict[str, Any]:
+    def _uncertain(self) -> Iterator[dict[str, Any]]:
+        """Yield label and ends of everything uncertain, in the order of `Chance.names`."""
         chance = self.drawn.chance
-        total = costs.monthly.sum(axis=-1)
-        central = float(np.mean(self.drawn.central.bills[costs.name].total))
-        low, middle, high = (float(x) for x in np.quantile(total, SHOWN))
-        ask = float(np.quantile(total, self.confidence))
-        over = None if self.limit is None else float(np.mean(total > self.limit))
         shares = np.array([SHOWN[0], SHOWN[-1]])
         ends = [driver.drawn(shares) for driver in chance.drivers]
         ends += [np.quantile(self.drawn.values[name], shares) for name in chance.at_random]
         factors = [bool(driver.rows) or driver.scaled for driver in chance.drivers]
         factors += [False] * len(chance.at_random)
-        drivers: list[dict[str, Any]] = [
-            {
-                "name": label,
-                "low": float(ends[k][0]),
-                "high": float(ends[k][1]),
-                "factor": factors[k],
-                "low_usd": float(swing[k, 0]),
-                "high_usd": float(swing[k, 1]),
-                "swing_usd": float(swing[k, 1] - swing[k, 0]),
+        for label, (low, high), factor in zip(chance.labels, ends, factors, strict=True):
+            yield {"name": label, "low": float(low), "high": float(high), "factor": factor}
+
+    def _drivers(
+        self,
+        costs: Costs,
+        uncertain: list[dict[str, Any]],
+        swing: Array,
+        saved: dict[str, float],
+    ) -> list[dict[str, Any]]:
+        """Return what the spread of an option comes from, the most important first."""
+        total = costs.monthly.sum(axis=-1)
+        drivers = [
+            about
+            | {
+                "low_usd": float(low),
+                "high_usd": float(high),
+                "swing_usd": float(high - low),
                 "variance_share": explained(self.drawn.values[name], total),
                 "worth_knowing_usd": saved.get(name, 0.0),
             }
-            for k, (name, label) in enumerate(zip(chance.names, chance.labels, strict=True))
+            for name, about, (low, high) in zip(
+                self.drawn.chance.names, uncertain, swing, strict=True
+            )
         ]
-        drivers.sort(key=lambda d: (-d["variance_share"], -abs(d["swing_usd"]), d["name"]))
+        return sorted(
+            drivers, key=lambda d: (-d["variance_share"], -abs(d["swing_usd"]), d["name"])
+        )
+
+    def _option(self, costs: Costs, cheapest: float | None) -> dict[str, Any]:
+        total = costs.monthly.sum(axis=-1)
+        central = float(np.mean(self.drawn.central.bills[costs.name].total))
+        low, middle, high = (float(x) for x in np.quantile(total, SHOWN))
+        ask = float(np.quantile(total, self.confidence))
+        over = None if self.limit is None else float(np.mean(total > self.limit))
         return {
             "name": costs.name,
             "central_usd": central,
@@ -134,7 +151,6 @@ class Budget:
             "chance_over_limit": over,
             "chance_cheapest": cheapest,
             "by_month": self._by_month(costs.monthly),
-            "drivers": drivers,
         }
 
     def _by_month(self, monthly: Array) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import partial
+from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -111,19 +111,26 @@ def hosted_or_self_hosted(
         book: The prices; None = the shipped tables, with your own laid over them.
         on: Day of the prices; None = today.
     """
-    tables = shipped_book() if book is None else book
-    day = today() if on is None else on
-    models = {name: name for name in hosted_models(tables)}
-    models.setdefault(model, model)
-    gpus = {CHEAPEST: ""} | {row["gpu"]: row["gpu"] for row in Specs.of(tables).rows("gpus")}
-    return App(
-        fields=[
-            Choice("model", "Open-weight model", dict(sorted(models.items()))),
+
+    @cache
+    def fields(tables: PriceBook) -> Sequence[Field]:
+        models = {name: name for name in sorted({*hosted_models(tables), model})}
+        gpus = {CHEAPEST: ""} | {row["gpu"]: row["gpu"] for row in Specs.of(tables).rows("gpus")}
+        return [
+            Choice("model", "Open-weight model", models),
             Quantity("requests", "Requests per month", rounds=decades(1e4, 1e9), low=1.0),
             Quantity("input", "Tokens of a prompt", rounds=decades(100, 1e5), low=1.0),
             Quantity("output", "Tokens of an answer", rounds=decades(10, 1e4), low=1.0),
             Choice("gpu", "GPU", gpus),
-        ],
+        ]
+
+    def compute(state: Mapping[str, Any]) -> Found:
+        # what is wrong with own tables is said in one sentence
+        tables = shipped_book() if book is None else book
+        return _compute(state, book=tables, on=today() if on is None else on)
+
+    return App(
+        fields=lambda found: fields(found.arguments["book"]),
         more=[
             Quantity(
                 "peak",
@@ -148,7 +155,7 @@ def hosted_or_self_hosted(
             "spare": 1.0,
             "also": "",
         },
-        compute=partial(_compute, book=tables, on=day),
+        compute=compute,
         verdict=_verdict,
         aside=_aside,
         warnings=_warnings,

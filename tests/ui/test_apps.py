@@ -18,6 +18,7 @@ from costmodel.analysis.calendar import calendar
 from costmodel.analysis.self_hosting import hosted_models, hosts_of
 from costmodel.analysis.uncertainty import chance_of
 from costmodel.analysis.wording import whole
+from costmodel.costs import shipped_book
 from costmodel.ui import (
     budget_and_forecast,
     fine_tune_commitment,
@@ -203,6 +204,18 @@ def test_the_fleet_at_other_volumes_is_that_of_a_plan_for_them(hosting: App) -> 
     even = re.search(r"; (\S+) at [\d.]+M\.$", hosting.verdict)
     assert even is not None
     assert f"own {even[1]}" in set(frame["option"])
+
+
+def test_broken_tables_of_ones_own_are_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gpu_rental.csv").write_text("provider,colour\nmine,blue\n", "utf-8")
+    monkeypatch.setenv("COSTMODEL_PRICES", str(tmp_path))
+    shipped_book.cache_clear()
+    app = hosted_or_self_hosted()
+    assert "gpu_rental.csv" in app.error
+    assert app.verdict == ""
+    shipped_book.cache_clear()
 
 
 def test_low_confidence_is_a_warning(hosting: App) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
 LINE_PX = 17  # distance of two labels
 LETTER_PX = 7.0  # width of a letter of a label, on the safe side
 NARROW_PX = 560  # width of the plot on the narrowest page we care for
+WIDE = 1.9  # times that is a plot on a wide page
 
 
 def pushed_apart(
@@ -117,21 +117,20 @@ def placed(
     points: Sequence[tuple[float, float]],
     texts: Sequence[str],
     *,
-    width: float = NARROW_PX,
     height: float,
     taken: Sequence[Box] = (),
 ) -> list[tuple[float, float] | None]:
     """Return where labels of points go so that they neither overlap nor leave the plot.
 
-    The first label is placed first; a label that fits nowhere is left out. Lines to labels that
-    stand far away (`name_point`) keep clear of other labels, too.
+    They keep apart on the narrowest page and on a wide one; there, lines to labels that stand far
+    away (`name_point`) keep clear of other labels, too. The first label is placed first; a label
+    that fits nowhere is left out.
 
     Args:
-        points: Places of the points. [px]
+        points: Places of the points in a plot that is `NARROW_PX` wide. [px]
         texts: Labels.
-        width: Of the plot. [px]
         height: Of the plot. [px]
-        taken: Rectangles to keep free besides.
+        taken: Rectangles to keep free besides, in the same plot.
 
     Returns:
         Middle of each label relative to its point. [px]
@@ -139,44 +138,57 @@ def placed(
     >>> placed([(10, 50), (100, 50)], ["one", "two"], height=100)
     [(19.5, 0.0), (19.5, 0.0)]
     """
-    marks = [Box(x - 6, y - 6, x + 6, y + 6) for x, y in points]
-    boxes = [*taken]
+    marks = {wide: [_around(x * wide, y, 6, 6) for x, y in points] for wide in (1.0, WIDE)}
+    boxes = {w: [Box(b.left * w, b.bottom, b.right * w, b.top) for b in taken] for w in marks}
     found: list[tuple[float, float] | None] = []
     for k, ((x, y), text) in enumerate(zip(points, texts, strict=True)):
         half = len(text) * LETTER_PX / 2
         found.append(None)
         for dx, dy in _offsets(half):
-            box = Box(x + dx - half, y + dy - 8, x + dx + half, y + dy + 8)
-            inside = box.left >= 0 and box.right <= width and box.bottom >= 0 and box.top <= height
-            others = (mark for j, mark in enumerate(marks) if j != k)
-            mine = [box, *_line_to(x, y, dx, dy)]
-            if inside and not any(a.meets(b) for b in (*boxes, *others) for a in mine):
+            mine = {wide: [_around(x * wide + dx, y + dy, half, 8)] for wide in marks}
+            inside = all(
+                box.left >= 0 and box.right <= NARROW_PX * wide
+                and box.bottom >= 0 and box.top <= height
+                for wide, (box,) in mine.items()
+            )  # fmt: skip
+            mine[WIDE] += _line_to(x * WIDE, y, dx, dy)
+            if inside and not any(
+                one.meets(other)
+                for wide, own in mine.items()
+                for other in (*boxes[wide], *marks[wide][:k], *marks[wide][k + 1 :])
+                for one in own
+            ):
                 found[-1] = (dx, dy)
-                boxes += mine
+                for wide, own in mine.items():
+                    boxes[wide] += own
                 break
     return found
 
 
+def _around(x: float, y: float, half: float, tall: float) -> Box:
+    return Box(x - half, y - tall, x + half, y + tall)
+
+
 def _line_to(x: float, y: float, dx: float, dy: float) -> list[Box]:
-    """Return what an upright line from a point to its label covers, none where that is near."""
+    """Return what a line from a point to its label covers, none where the label is near."""
     if abs(dy) <= LINE_PX:
         return []
-    ends = sorted((y + math.copysign(7, dy), y + dy - math.copysign(9, dy)))
-    return [Box(x + dx - 2, ends[0], x + dx + 2, ends[1])]
+    # the label itself begins 8 pixels before its middle
+    shares = [away / abs(dy) for away in range(7, round(abs(dy)) - 8, 3)]
+    return [_around(x + dx * share, y + dy * share, 2, 2) for share in shares]
 
 
 def _offsets(half: float) -> Iterable[tuple[float, float]]:
-    """Yield places around a point, nearest first; those far away are above and below it.
-
-    On a wider page points move apart sideways: lines that are upright stay clear of them.
-    """
-    for side in (1, -1):
-        yield side * (half + 9), 0.0
-        yield side * (half + 4), 14.0
-        yield side * (half + 4), -14.0
-    for away in (16.0, 32.0, 48.0, 64.0, 80.0):
+    """Yield places around a point, nearest first."""
+    for away in (0, 16, 32, 48, 64):
+        for side in (1, -1):
+            for up in (1, -1) if away else (1,):
+                yield side * (half + 9), float(up * away)
+                if not away:
+                    yield side * (half + 4), 14.0
+                    yield side * (half + 4), -14.0
         for up in (1, -1):
-            yield 0.0, up * away
+            yield 0.0, float(up * (away + 16))
 
 
 def name_point(

@@ -12,6 +12,7 @@ pytest.importorskip("plotly")
 
 import costmodel as cm
 from costmodel.analysis import prices
+from costmodel.analysis.wording import provider_words
 from costmodel.figures import market
 
 TODAY = date(2026, 11, 21)
@@ -27,7 +28,7 @@ def test_a_price_that_doubles_is_the_finding(
     ends_apart(figure, market.HISTORY_PX)
     title = figure.layout.title.text.replace("<br>", " ")
     assert title == (
-        "gemini-3.8-flash at google: output rises from $3.75 to $7.50 per Mtok on 2027-01-01"
+        "gemini-3.8-flash at Google: output rises from $3.75 to $7.50 per Mtok on 2027-01-01"
     )
     assert "start unknown" in text
 
@@ -51,10 +52,11 @@ def test_rents_are_sorted_and_cited(shipped: cm.PriceBook, sound: Callable[..., 
     frame = prices.rents(shipped, "H100", TODAY)
     figure = market.rents(frame, TODAY)
     sound(figure, cites="gpu_rental.csv row ")
-    assert f"{frame['provider'].iloc[0]} is cheapest" in figure.layout.title.text.replace(
-        "<br>", " "
+    assert (
+        f"{provider_words(frame['provider'].iloc[0])} is cheapest"
+        in figure.layout.title.text.replace("<br>", " ")
     )
-    assert figure.layout.yaxis.ticktext[0] == frame["provider"].iloc[0]
+    assert figure.layout.yaxis.ticktext[0] == provider_words(frame["provider"].iloc[0])
 
 
 def test_an_empty_table_says_so(shipped: cm.PriceBook) -> None:

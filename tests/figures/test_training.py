@@ -11,6 +11,7 @@ pytest.importorskip("plotly")
 
 import costmodel as cm
 from costmodel.analysis.training_ways import Wanted, Ways, training_ways
+from costmodel.analysis.wording import provider_words
 from costmodel.figures import training as pictures
 from costmodel.figures.style import BLUE, VERMILLION
 
@@ -30,7 +31,7 @@ def test_the_cheapest_way_is_the_finding_and_stands_on_top(
     sound(figure, cites="gpu_rental.csv row")
     best = ways.rented[0]
     assert f"Renting {best.plan.gpu} is cheapest" in figure.layout.title.text.replace("<br>", " ")
-    assert best.provider in figure.layout.yaxis.ticktext[0]
+    assert provider_words(best.provider) in figure.layout.yaxis.ticktext[0]
     # machines and providers side by side
     assert any("hosted" in text for text in figure.layout.yaxis.ticktext)
 

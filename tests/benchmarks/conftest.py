@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+import costmodel as cm
+
 
 @pytest.fixture
 def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
@@ -16,3 +18,9 @@ def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
             print(f"\n{text}")
 
     return report
+
+
+@pytest.fixture(scope="session")
+def book() -> cm.PriceBook:
+    """Return the shipped prices."""
+    return cm.PriceBook.read()

@@ -65,29 +65,29 @@ def import_seconds(module: str) -> float:
     )
 
 
-@pytest.fixture(scope="module")
-def book() -> cm.PriceBook:
-    return cm.PriceBook.read()
-
-
-@pytest.fixture(scope="module")
-def usage() -> pd.DataFrame:
-    """Return requests as a usage log has them: names as strings, days as time stamps."""
+def requests(first: str, days: int) -> pd.DataFrame:
+    """Return requests as a log has them: names as text, days as time stamps."""
     random = np.random.default_rng(0)
     picked = random.integers(len(MODELS), size=ROWS)
-    days = np.datetime64("2026-03-01") + random.integers(365, size=ROWS)
+    date = np.datetime64(first) + random.integers(days, size=ROWS)
     size = random.integers(1_000, 400_000, size=ROWS)
     return pd.DataFrame(
         {
             "provider": [MODELS[k][0] for k in picked],
             "model": [MODELS[k][1] for k in picked],
             "mode": "standard",
-            "on": days.astype("datetime64[s]"),
+            "date": date.astype("datetime64[s]"),
+            "requests": 1,
             "input_tokens": size,
             "cached_input_tokens": (size * random.random(ROWS)).astype(int),
             "output_tokens": random.integers(1, 4_000, size=ROWS),
         }
     )
+
+
+@pytest.fixture(scope="module")
+def usage() -> pd.DataFrame:
+    return requests("2026-03-01", 365).rename(columns={"date": "on"})
 
 
 def ours(frame: pd.DataFrame, book: cm.PriceBook) -> Any:

@@ -23,7 +23,7 @@ import costmodel as cm
 from costmodel.usage.condensing import grain_of
 from costmodel.usage.pricing import price, total
 from costmodel.usage.reading import read_frame
-from tests.benchmarks.test_speed import MODELS, ROWS, Gather, medians
+from tests.benchmarks.test_speed import MODELS, ROWS, Gather, medians, requests
 
 FEW = 1_000
 MANY = 10_000_000
@@ -43,31 +43,6 @@ READ = (
     "print(json.dumps({'seconds': taken, 'mib': int(peak.split()[1]) / 1024,\n"
     "    'pico': total(priced.frame['list_pico'])}))\n"
 )
-
-
-@pytest.fixture(scope="module")
-def book() -> cm.PriceBook:
-    return cm.PriceBook.read()
-
-
-def requests(first: str, days: int) -> pd.DataFrame:
-    """Return requests as a log has them: names as text, days as time stamps."""
-    random = np.random.default_rng(0)
-    picked = random.integers(len(MODELS), size=ROWS)
-    date = np.datetime64(first) + random.integers(days, size=ROWS)
-    size = random.integers(1_000, 400_000, size=ROWS)
-    return pd.DataFrame(
-        {
-            "provider": [MODELS[k][0] for k in picked],
-            "model": [MODELS[k][1] for k in picked],
-            "mode": "standard",
-            "date": date.astype("datetime64[s]"),
-            "requests": 1,
-            "input_tokens": size,
-            "cached_input_tokens": (size * random.random(ROWS)).astype(int),
-            "output_tokens": random.integers(1, 4_000, size=ROWS),
-        }
-    )
 
 
 @pytest.fixture(scope="module")

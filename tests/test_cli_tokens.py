@@ -136,6 +136,7 @@ def test_own_ratios_are_stored_and_used(
         ((BOT, "--sample", "1"), "at least 2"),
         ((BOT, BOT, "--sample", "10"), "one file"),
         ((BOT, "--workers", "0"), "at least 1"),
+        ((BOT, "--workers", "99999999999999999999"), "and at most"),
         ((BOT, "--workers", "2", "--dask", "local"), "not both"),
         ((BOT, "--dask", "tcp://127.0.0.1:1"), "no Dask scheduler answers"),
         ((BOT, "--chunk", "0"), "--chunk must be at least 1"),

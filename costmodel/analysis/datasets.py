@@ -18,12 +18,13 @@ from costmodel.months import Array
 from costmodel.prices.book import PriceBook
 from costmodel.tokens.chat import image_tokens
 from costmodel.tokens.corpus import Job as Counting
-from costmodel.tokens.corpus import Tally, cores, tally_files
+from costmodel.tokens.corpus import cores, tally_files
 from costmodel.tokens.counting import DEFAULT
 from costmodel.tokens.formats import SHAPES
 from costmodel.tokens.preflight import refusals
 from costmodel.tokens.reading import sniff
 from costmodel.tokens.sampling import Sampled
+from costmodel.tokens.tally import Tally
 
 QUANTILES = {"p10": 0.1, "p50": 0.5, "p90": 0.9, "p99": 0.99}
 BARS = 8  # of the histogram

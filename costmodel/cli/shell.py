@@ -46,6 +46,8 @@ WIDE = 180  # columns of a terminal in which everything fits
 WIDTH_WITHOUT_TERMINAL = 200
 CENT = 0.01
 MOST_DRAWS = 1_000_000
+# processes; Windows waits for no more of them at once
+MOST_WORKERS = 60 if sys.platform == "win32" else 1000
 
 
 def amount(text: str | float) -> float:
@@ -235,8 +237,8 @@ def elsewhere(workers: int | None, dask: str | None, doing: str) -> Iterator[Exe
         message = "give --workers or --dask, not both"
         raise typer.BadParameter(message)
     if workers is not None:
-        if workers < 1:
-            message = f"--workers must be at least 1, got {workers}"
+        if not 1 <= workers <= MOST_WORKERS:
+            message = f"--workers must be at least 1 and at most {MOST_WORKERS}, got {workers}"
             raise typer.BadParameter(message)
         from multiprocessing import get_context
 

@@ -31,8 +31,9 @@ from costmodel.errors import DataError, nearest
 if TYPE_CHECKING:
     from costmodel.analysis.datasets import Dataset
     from costmodel.costs import TokenRule
-    from costmodel.tokens.corpus import Job, Tally
+    from costmodel.tokens.corpus import Job
     from costmodel.tokens.reading import Source
+    from costmodel.tokens.tally import Tally
 
 CALIBRATE = "tokens-calibrate"
 # what a file name looks like, so that a misspelt one is not counted as text
@@ -243,7 +244,7 @@ def _datasets(
 ) -> tuple[Dataset, list[Dataset]]:
     """Return all files together, and each."""
     from costmodel.analysis.datasets import Dataset
-    from costmodel.tokens.corpus import Tally
+    from costmodel.tokens.tally import Tally
 
     each = [
         Dataset(source.name, source.shape, tally, rule, limit)

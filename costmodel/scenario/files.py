@@ -14,10 +14,11 @@ from costmodel.errors import DataError
 from costmodel.quantities.ranges import out_of_range
 from costmodel.quantities.requests import Size
 from costmodel.quantities.retrieval import chunks_of
-from costmodel.tokens.corpus import Job, Tally, cores, tally_part
+from costmodel.tokens.corpus import Job, cores, tally_part
 from costmodel.tokens.counting import ENCODINGS
 from costmodel.tokens.formats import SHAPES
 from costmodel.tokens.reading import sniff
+from costmodel.tokens.tally import Tally
 
 # what an approach takes from each kind of file
 TUNES = ("fine_tune", "preference_tune")

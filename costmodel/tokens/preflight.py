@@ -11,8 +11,8 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from costmodel.tokens.corpus import Tally
-from costmodel.tokens.formats import KEPT, ROLES
+from costmodel.tokens.records import ROLES
+from costmodel.tokens.tally import KEPT, Tally
 
 Words = Sequence[str]
 Rule = Callable[[Words], str]

@@ -14,9 +14,9 @@ import numpy as np
 
 from costmodel.errors import DataError
 from costmodel.months import Array
-from costmodel.tokens.corpus import Job, Tallier, Tally, named, prompt_tokens
+from costmodel.tokens.corpus import Job
 from costmodel.tokens.counting import counter
-from costmodel.tokens.formats import Batch, extract
+from costmodel.tokens.formats import extract
 from costmodel.tokens.reading import (
     Broken,
     Progress,
@@ -28,6 +28,8 @@ from costmodel.tokens.reading import (
     renamed,
     shape_in,
 )
+from costmodel.tokens.records import Batch
+from costmodel.tokens.tally import Tallier, Tally, named, prompt_tokens
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,10 +18,11 @@ import numpy as np
 import pytest
 
 from costmodel.errors import DataError
-from costmodel.tokens import corpus
-from costmodel.tokens.corpus import Job, Tally, parts_of, tally_files, tally_part
+from costmodel.tokens import corpus, tally
+from costmodel.tokens.corpus import Job, parts_of, tally_files, tally_part
 from costmodel.tokens.counting import counter
 from costmodel.tokens.reading import BLOCK, Progress, pieces, sniff
+from costmodel.tokens.tally import Tally
 
 CHAT = [{"role": "user", "content": "How much?"}, {"role": "assistant", "content": "Three."}]
 
@@ -139,7 +140,7 @@ def test_processes_count_what_one_counts(plain: Path, monkeypatch: pytest.Monkey
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         found = tally_files(sources, Job(), pool, seen.append)
     assert len(found) == 2
-    assert all(same(tally, whole(plain)) for tally in found)
+    assert all(same(each, whole(plain)) for each in found)
     assert sum(seen) == 2 * plain.stat().st_size
 
 
@@ -204,7 +205,7 @@ def test_what_is_remembered_of_instructions_is_bounded(
     told = [{"messages": [{"role": "system", "content": f"Rule {k}. " * 40}]} for k in range(900)]
     path.write_bytes(lines([*told, *told]))
     expected = whole(path).tokens
-    monkeypatch.setattr(corpus, "REMEMBERED", 10_000)
+    monkeypatch.setattr(tally, "REMEMBERED", 10_000)
     monkeypatch.setattr(corpus, "RECORDS", 50)
     assert whole(path).tokens == expected
 

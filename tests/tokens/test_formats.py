@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from costmodel.errors import DataError
-from costmodel.tokens.corpus import Job, Tally, tally_part
+from costmodel.tokens.corpus import Job, tally_part
 from costmodel.tokens.counting import counter
 from costmodel.tokens.formats import SHAPES, format_named
 from costmodel.tokens.reading import sniff
+from costmodel.tokens.tally import Tally
 
 Write = Callable[..., Path]
 

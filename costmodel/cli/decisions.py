@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 UNITS = {"usd_per_success": "per successful outcome", "total_usd": "over the horizon"}
 SHOWN = 12  # lines of an option
+NONE = "none can be had"
 ROUNDING = 1e-6  # dollars that are left over from adding up
 
 Options = Annotated[
@@ -173,17 +174,15 @@ def _print_breakeven(
         f"Cheapest {UNITS[line.unit]} over {line.over} from {_value(line.low)} to "
         f"{_value(line.high)}{now}"
     )
-    regions = [
-        [_value(low), _value(high), name or "none can be had"] for low, high, name in line.regions
-    ]
+    regions = [[_value(low), _value(high), name or NONE] for low, high, name in line.regions]
     console.print(grid({"From": "right", "To": "right", "Option": "left"}, regions))
     if line.crossings:
         rows = [
             [
                 _value(one.at),
                 _spread(band),
-                one.before,
-                one.after,
+                one.before or NONE,
+                one.after or NONE,
                 money(one.usd),
                 "a cost steps" if one.step else "equal costs",
             ]
@@ -249,7 +248,7 @@ def _print_map(found: PhaseMap) -> None:
     for k in used:
         console.print(f"{sign[k]}  {found.options[k]}")
     if -1 in found.winners:
-        console.print(".  none can be had")
+        console.print(f".  {NONE}")
 
 
 @app.command()

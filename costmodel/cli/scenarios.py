@@ -187,7 +187,7 @@ def bill(
 ) -> None:
     """Print the bill of one option: every line, its quantity, unit price and price row."""
     from costmodel.analysis.wording import amount as quantity
-    from costmodel.analysis.wording import money
+    from costmodel.analysis.wording import whole
 
     found = _bill(file, option, prices, at)
     frame = found.frame()
@@ -236,7 +236,7 @@ def bill(
     console = terminal()
     console.print(grid(columns, rows, f"{option}, {found.months.count} months"))
     console.print(
-        f"Total {money(float(found.total))}, upkeep {float(found.maintenance_share):.0%}."
+        f"Total {whole(float(found.total))}, upkeep {float(found.maintenance_share):.0%}."
     )
     for text in found.warnings:
         console.print(f"Warning: {text}")

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from costmodel import PriceBook
+from costmodel.errors import DataError
 from costmodel.usage import records
 from costmodel.usage.layouts import LAYOUTS
 from costmodel.usage.layouts.base import Layout
@@ -364,6 +365,21 @@ def test_google_names_model_and_token_in_the_sku(write: Write, book: PriceBook) 
     assert listed["list_pico"].sum() == 300_000_000_000 + 2_500_000_000_000 + 300_000_000_000
 
 
+def test_a_credit_that_is_no_number_is_refused_with_its_line(write: Write) -> None:
+    header = (
+        "service_description,sku_description,usage_start_time,cost,currency,"
+        "currency_conversion_rate,usage_amount,credits"
+    )
+    line = "Vertex AI,Gemini 2.5 Flash GA Text Input - Predictions,2026-11-01 07:00:00 UTC,{}"
+    one = line.format('0.27,EUR,0.9,1000000,"[{""name"": ""x"", ""amount"": null}]"')
+    (row,) = only(read(write("a.csv", table(header, one))), "google billing export (flat)")
+    # 0.27 euros at 0.9 for a dollar
+    assert (row["amount"], row["currency"]) == (3 * PICO // 10, "USD")
+    two = line.format('0.27,EUR,0.9,1000000,"[{""amount"": ""much""}]"')
+    with pytest.raises(DataError, match=r"^a.csv line 3: credits must be a number"):
+        read(write("a.csv", table(header, one, two)))
+
+
 def test_openrouter_counts_reasoning_inside_the_answer(write: Write) -> None:
     activity = {
         "date": "2026-11-01 00:00:00",
@@ -686,6 +702,13 @@ def test_costs_of_the_console_of_anthropic_have_names_for_people(
     groups = matched(price(read(costs, usage), book)).groups
     states = dict(zip(groups["model"], groups["state"], strict=True))
     assert states == {"claude-haiku-4-5": "matched", "": "unpriced"}
+
+
+def test_more_tokens_than_can_be_counted_are_refused(write: Write) -> None:
+    meter = "Foundry Models,gpt-4.1-mini Inp glbl Tokens,1e30,1M,Usage"
+    path = write("a.csv", table(f"Date,Cost,{AZURE}", f"11/13/2026,5,{meter}"))
+    with pytest.raises(DataError, match=r"^a.csv line 2: Quantity must be >= 0 and no more"):
+        read(path)
 
 
 AZURE = "MeterCategory,MeterName,Quantity,UnitOfMeasure,ChargeType"

@@ -164,12 +164,13 @@ def times(amounts: Any, factors: Any, column: str) -> Any:
     """Return amounts in blocks of tokens as tokens, whole.
 
     Raises:
-        BadCellError: If an amount is negative.
+        BadCellError: If an amount is negative, or too large to be told from its neighbour.
     """
     found = np.rint(np.nan_to_num(amounts) * factors)
-    if (found < 0).any():
-        at = int(np.flatnonzero(found < 0)[0])
-        message = f"{column} must be >= 0 for use, got {amounts[at]:g}"
+    bad = (found < 0) | (found > cells.LARGEST_COUNT)
+    if bad.any():
+        at = int(np.flatnonzero(bad)[0])
+        message = f"{column} must be >= 0 and no more than 9e15 tokens for use, got {amounts[at]:g}"
         raise BadCellError(at, message)
     return found.astype(np.int64)
 

@@ -159,7 +159,7 @@ def _money(batch: pd.DataFrame, names: dict[str, str]) -> Columns:
     if names.get("rate", "") in batch:
         # the rate of the invoice itself: units of the currency for a dollar
         rate = cells.numbers(batch[names["rate"]], names["rate"])
-        foreign = (money["currency"] != "USD") & (rate > 0)
+        foreign = ~np.isin(money["currency"], ("", "USD")) & (rate > 0)
         usd = np.rint(money["amount"] / np.where(foreign, rate, 1.0)).astype(np.int64)
         money["amount"] = np.where(foreign, usd, money["amount"])
         money["currency"] = np.where(foreign, "USD", money["currency"])
@@ -172,11 +172,11 @@ def _credits(batch: pd.DataFrame, names: dict[str, str], made: Columns, money: C
     def amount(word: str) -> str:
         try:
             read = json.loads(word or "[]")
-        except ValueError:
-            return word
-        read = read if isinstance(read, list) else [read]
-        found = [x.get("amount", 0) if isinstance(x, dict) else x for x in read]
-        return str(sum(float(x) for x in found)) if found else ""
+            read = read if isinstance(read, list) else [read]
+            found = [x.get("amount") if isinstance(x, dict) else x for x in read]
+            return str(sum(float(x or 0) for x in found)) if found else ""
+        except (ValueError, TypeError, RecursionError):
+            return word  # is refused as no number
 
     given = levels(amount, batch[names["credits"]])
     frame = batch.assign(credits=given)

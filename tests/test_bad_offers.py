@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-Run = Callable[..., tuple[int, str, str]]
+from tests.test_bad_input import Run, check
+
 Folder = Callable[..., Path]
 
 SCENARIO = """\
@@ -122,16 +123,6 @@ RULES = [
     case("negative qualities", TUNE, "line 12", ">= 0, got -1", upkeep="quality_dimensions = -1"),
     case("unknown deployment", TUNE, "'our-prod'", served=openai("our-prod")),
 ]
-
-
-def check(ran: tuple[int, str, str], words: tuple[str, ...]) -> None:
-    status, out, err = ran
-    assert "Traceback" not in err
-    assert (status, out) == (2, "")
-    (line,) = err.splitlines()
-    assert line.startswith("costmodel: ")
-    for word in words:
-        assert word in line
 
 
 @pytest.mark.parametrize(("text", "words"), RULES)

@@ -706,3 +706,17 @@ host = {kind = "per_token", provider = "openai"}
     assert status == 0
     assert "Realtime is not feasible: " in out
     assert "between" not in out
+
+
+def test_a_folder_without_tables_is_refused(command_line: Run, tmp_path: Path) -> None:
+    status, out, err = command_line("compare", SUPPORT_BOT, "--prices", tmp_path)
+    assert (status, out) == (2, "")
+    assert "holds no price tables" in err
+
+
+def test_a_complaint_that_quotes_a_long_line_is_cut(command_line: Run, tmp_path: Path) -> None:
+    profile = tmp_path / "profile.csv"
+    profile.write_text("x" * 100_000)
+    words = ("serve", "Qwen3.5-27B", "--gpu", "H100-SXM", "--profile", profile)
+    status, _, err = command_line(*words)
+    assert (status, "holds numbers only" in err, len(err) < 2000) == (2, True, True)

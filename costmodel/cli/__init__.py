@@ -13,6 +13,7 @@ from costmodel.errors import CostModelError
 
 # exit statuses; the last two are those that a shell reports for the signals INT and PIPE
 BAD_INPUT, INTERRUPTED, NOT_READ = 2, 130, 141
+LONGEST = 1500  # characters of a complaint; some quote what they found
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -52,7 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _fail(message: str) -> int:
     with suppress(OSError):
-        print(f"costmodel: {' '.join(message.split())}", file=sys.stderr)
+        said = " ".join(message.split())
+        said = said if len(said) <= LONGEST else f"{said[:LONGEST]} ..."
+        print(f"costmodel: {said}", file=sys.stderr)
     return BAD_INPUT
 
 

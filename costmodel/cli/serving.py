@@ -37,7 +37,7 @@ def serve(
     ] = None,
     input_: Annotated[float, count("--input", "Mean prompt of a request.")] = 1500.0,
     output: Annotated[float, count("--output", "Mean answer.")] = 300.0,
-    rps: Annotated[float, typer.Option(help="Requests per second, mean over the week.")] = 1.0,
+    rps: Annotated[float, count("--rps", "Requests per second, mean over the week.")] = 1.0,
     tpot_ms: Annotated[float | None, typer.Option(help="Longest time per token.")] = None,
     ttft_ms: Annotated[float | None, typer.Option(help="Longest time to the first token.")] = None,
     precision: Annotated[str | None, typer.Option(help="bf16, fp8, int4, nvfp4, ...")] = None,
@@ -52,7 +52,9 @@ def serve(
     ] = None,
     market: Annotated[str, typer.Option(help="on_demand, spot, reserved_1y, ...")] = "on_demand",
     provider: Annotated[str | None, typer.Option(help="Who rents the GPUs out.")] = None,
-    usd_per_gpu_hour: Annotated[float | None, typer.Option(help="Own price of a GPU.")] = None,
+    usd_per_gpu_hour: Annotated[
+        float | None, count("--usd-per-gpu-hour", "Own price of a GPU.")
+    ] = None,
     busy: Annotated[float, _share("--busy", "Most load of a replica, a share.")] = 0.75,
     spare: Annotated[int, typer.Option(help="Replicas against failures.")] = 1,
     autoscale: Annotated[bool, typer.Option("--autoscale", help="Follow the load.")] = False,

@@ -46,8 +46,7 @@ WIDE = 180  # columns of a terminal in which everything fits
 WIDTH_WITHOUT_TERMINAL = 200
 CENT = 0.01
 MOST_DRAWS = 1_000_000
-# processes; Windows waits for no more of them at once
-MOST_WORKERS = 60 if sys.platform == "win32" else 1000
+MOST_WORKERS = 1000
 
 
 def amount(text: str | float) -> float:
@@ -137,6 +136,10 @@ def price_book(prices: Sequence[str] | None, at: date | None = None) -> PriceBoo
     from costmodel.prices.book import PriceBook, default_layers
 
     folders = [Path(name) for name in prices or [] if Path(name).is_dir()]
+    for folder in folders:
+        if next(folder.rglob("*.csv"), None) is None:
+            message = f"--prices {folder}: holds no price tables that can be read"
+            raise PriceError(message)
     revisions = [name for name in prices or [] if not Path(name).is_dir()]
     if len(revisions) > 1:
         message = f"--prices: name one revision, got {', '.join(revisions)}"

@@ -291,7 +291,8 @@ class Editor:
                     (copy / name).parent.mkdir(parents=True, exist_ok=True)
                     (copy / name).write_text(text, "utf-8", newline="")
             except OSError as error:
-                raise _not_written(copy, error, "nothing was changed") from None
+                # the copy has the permissions of the folder
+                raise _not_written(self.folder, error, "nothing was changed") from None
             try:
                 check(copy)
             except PriceError as error:

@@ -29,7 +29,6 @@ from costmodel.tokens.formats import shape_of
 BLOCK = 1 << 22  # bytes read and parsed at a time
 SNIFFED = 20  # records from which the format is told
 HEAD = 1 << 16  # bytes from which the kind of file is told
-LONGEST_CELL = (1 << 31) - 1  # characters; more than a C long holds is an error on Windows
 NOT_UTF8 = "is not UTF-8 text"
 TEXT_SUFFIXES = (".txt", ".md", ".rst", ".text", ".markdown", ".html", ".tex")
 DATA_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
@@ -312,7 +311,7 @@ def _decoded(record: Any, raw: bytes) -> Any:
 
 def _of_csv(stream: BinaryIO, progress: Progress, name: str) -> Iterator[Item]:
     """Yield the rows of a table with a header."""
-    csv.field_size_limit(LONGEST_CELL)
+    csv.field_size_limit(sys.maxsize)
     reader = _as_text(stream)
     delimiter = "\t" if ".tsv" in Path(name).suffixes else ","
     rows = csv.reader(reader, delimiter=delimiter, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from costmodel.analysis.renting import Offer
@@ -185,6 +186,9 @@ def _name_best(
         return x * NARROW_PX, y * PLOT_PX
 
     taken = [Box(x - 4, y - 4, x + 4, y + 4) for x, y in map(place, others)]
+    # the steps of the line: down, then to the right
+    for a, b in pairwise(map(place, best)):
+        taken += [Box(a[0] - 1, b[1], a[0] + 1, a[1] - 8), Box(a[0], b[1] - 1, b[0] - 8, b[1] + 1)]
     texts = [_name(offer) for offer in best]
     spots = placed([place(one) for one in best], texts, height=PLOT_PX, taken=taken)
     for offer, text, offset in zip(best, texts, spots, strict=True):

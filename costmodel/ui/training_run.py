@@ -12,7 +12,7 @@ from costmodel import costs
 from costmodel.analysis.datasets import Dataset, read_dataset
 from costmodel.analysis.market import TrainingFile
 from costmodel.analysis.training_ways import Wanted, Ways, lasting, training_ways
-from costmodel.analysis.wording import money
+from costmodel.analysis.wording import money, provider_words
 from costmodel.errors import CostModelError
 from costmodel.figures import training as pictures
 from costmodel.figures.market import MARKET_LOOKS
@@ -255,7 +255,7 @@ class TrainingRun(App):
         if ways.rented:
             best = ways.rented[0]
             cost = f"{money(best.usd)} ({money(best.usd_low)} to {money(best.usd_high)})"
-            figures.insert(0, ["Cost", f"{cost} at {escape(best.provider)}"])
+            figures.insert(0, ["Cost", f"{cost} at {escape(provider_words(best.provider))}"])
         caption = f"The cheapest plan for {escape(ways.model)}, low to high in brackets"
         return [
             files,

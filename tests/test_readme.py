@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 import costmodel as cm
 from costmodel.cli.commands import TWO_WORDS
-from costmodel.cli.shell import app
+from costmodel.cli.shell import ORDER, app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -64,6 +64,13 @@ def options(command: TyperCommand) -> set[str]:
 
 def test_every_command_stands_in_the_table() -> None:
     assert {name for name, _ in written()} == set(COMMANDS)
+
+
+def test_help_lists_every_command_in_the_order_of_the_table() -> None:
+    firsts = [name.split(" ")[0] for name, _ in written()]
+    assert list(dict.fromkeys(firsts)) == ORDER["costmodel"].split()
+    own = [name.removeprefix("pricing ") for name, _ in written() if name.startswith("pricing ")]
+    assert sorted(own) == sorted(ORDER["pricing"].split())
 
 
 def test_commands_of_the_table_have_the_options_it_names() -> None:

@@ -30,7 +30,7 @@ from costmodel.cli import (
 from costmodel.cli.shell import ClickError, app
 from costmodel.errors import DataError
 
-# each module registers its commands, in this order
+# each module registers its commands
 MODULES = (
     *(scenarios, decisions, budget, actuals, savings, report, calendar, rates, tokens),
     *(tables, pricing, shown, imports, fits, serving, lives, usage, lab),

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+from typer.core import TyperGroup
 
 from costmodel.analysis.wording import read_amount
 from costmodel.errors import DataError, PriceError
@@ -27,8 +28,25 @@ if TYPE_CHECKING:
 
     from costmodel.prices.book import PriceBook
 
+# as --help lists them; the README has the same order
+ORDER = {
+    "costmodel": "compare bill explain breakeven budget calendar advise diff report price train "
+    "serve tokens usage actuals savings pricing claims validate fit lab",
+    "pricing": "show history set seen add check stale fmt diff import audit rebuild init",
+}
+
+
+class InOrder(TyperGroup):
+    """Commands in the order of `ORDER`, not in that of the modules they stand in."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """Return the names that --help lists."""
+        return ORDER[self.name or ""].split()
+
+
 app = typer.Typer(
     name="costmodel",
+    cls=InOrder,
     help="What a language model costs to adapt, to serve and to keep.",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -36,7 +54,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 validate_app = typer.Typer(help="Check the program against known figures.")
-pricing_app = typer.Typer(help="The price tables.")
+pricing_app = typer.Typer(help="The price tables.", cls=InOrder)
 app.add_typer(validate_app, name="validate")
 app.add_typer(pricing_app, name="pricing")
 

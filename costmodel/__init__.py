@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from costmodel.quantities.requests import Part, Size
     from costmodel.scenario import Mix, Option, Scenario, Stage, Upkeep, Workload
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 _HOMES = {
     "analysis.compare": ("Comparison", "compare"),

@@ -141,7 +141,7 @@ class Span:
     until: date
     model: Model
     offer: TuningOffer | None
-    previous: Stage | None
+    previous: Span | None
     floor: date | None
     open: bool = False  # whether nobody knows when the model ends
     cause: str = "retirement"  # why the stage before ended

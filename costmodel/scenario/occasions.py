@@ -90,7 +90,7 @@ def occasions_of(
                 built = months.at(draft.scenario.start)
                 started[name] = [Occasion("build", "build", "", built)]
         else:
-            known = span.previous.approaches.get(name) == approach
+            known = span.previous.stage.approaches.get(name) == approach
             work = "retirement" if known else "build"
             started[name] = [Occasion(work, "upkeep", span.cause, begun)]
     result = {name: (*own, *later) for name, own in started.items()}

@@ -238,9 +238,11 @@ def _double_runs(
     """Yield the days on which the new model runs beside the old one."""
     months, settings = draft.terms.months, draft.scenario.upkeep
     days = timedelta(days=settings.double_running_days)
-    start = draft.scenario.start
-    changes = [(start, span.since, span.cause)] if span.previous is not None else []
-    changes += [(span.since, span.floor, "retirement")] if span.floor is not None else []
+    changes = []
+    if span.previous is not None:
+        changes.append((span.previous.since, span.since, span.cause))
+    if span.floor is not None:
+        changes.append((span.since, span.floor, "retirement"))
     dated: dict[str, Serving] = {}
     for earliest, change, cause in changes:
         first = max(change - days, earliest)

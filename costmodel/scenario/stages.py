@@ -22,10 +22,11 @@ def spans_of(draft: Draft, option: Option, live: date, last: date) -> list[Span]
     for named in option.stages:
         named.host.model(named.model, draft.book)  # a name no table knows is an error at once
     spans: list[Span] = []
-    stage, since, previous = option.stages[0], live, None
+    stage, since = option.stages[0], live
     waiting = list(option.stages[1:])
     cause = "retirement"
     while True:
+        previous = spans[-1] if spans else None
         built = draft.scenario.start if previous is None else since
         in_place = option.in_place is not None and previous is None
         model = stage.host.model(stage.model, draft.book)
@@ -54,7 +55,7 @@ def spans_of(draft: Draft, option: Option, live: date, last: date) -> list[Span]
         spans.append(Span(stage, since, until, model, offer, previous, floor, unknown, cause))
         if until >= last:
             return spans
-        previous, since, cause = stage, until, following
+        since, cause = until, following
         stage = (
             waiting.pop(0) if waiting else _replacement(draft, option, stage, model, what, until)
         )

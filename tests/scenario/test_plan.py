@@ -436,11 +436,17 @@ def test_a_committed_unit_bought_for_double_running_serves_on(
     assert units[5] == pytest.approx(744)
 
 
-def test_nothing_runs_beside_a_model_that_does_not_serve_yet(example_book: cm.PriceBook) -> None:
+@pytest.mark.parametrize(
+    ("model", "months"),
+    [("floor-1", 6), ("old-1", 4)],  # moved on 2027-06-01, and retired on 2027-04-01
+)
+def test_nothing_runs_beside_a_model_that_does_not_serve_yet(
+    example_book: cm.PriceBook, model: str, months: int
+) -> None:
     now = replace(an_option("small-1"), name="now")
-    later = an_option("floor-1", live_after=6, until_then="now")
+    later = an_option(model, live_after=months, until_then="now")
     upkeep = replace(QUIET, double_running_days=14)
     scenario = a_scenario(later, now, start=date(2026, 11, 25), upkeep=upkeep)
     beside = amounts(plan(scenario, later, example_book), meter="input_mtok", cause="retirement")
-    # live on 2027-05-25, moved on 2027-06-01: 7 days at 1 Mtok
-    assert beside == pytest.approx([0] * 6 + [7] + [0] * 5)
+    # live on the 25th of the month before, 7 days at 1 Mtok
+    assert beside == pytest.approx([0] * months + [7] + [0] * (11 - months))

@@ -85,7 +85,7 @@ def forgotten(comparison: Comparison, tables: PriceBook) -> tuple[Forgotten, ...
         changed = replace(scenario, people=paid)
         listed = {f"people.{role}": _rate(role, scenario, tables) for role in free}
         items.append(Forgotten(RATE, listed, _added(changed, before, book_for(changed, tables))))
-    return tuple(item for item in items if item.note or any(item.usd.values()))
+    return tuple(item for item in items if item.note or any(usd > 0 for usd in item.usd.values()))
 
 
 def _rate(role: str, scenario: Scenario, book: PriceBook) -> float:
@@ -135,7 +135,8 @@ def _of_host(scenario: Scenario, option: Option) -> Iterator[tuple[str, str, flo
     """Yield what a host leaves out: in words, field, our default."""
     host = option.stages[0].host
     share = getattr(host, "deployed_share", 1.0)
-    if np.any(np.asarray(share) < 1):
+    # owned GPUs are paid while they are off
+    if np.any(np.asarray(share) < 1) and not isinstance(host, Owned):
         yield IDLE, "deployed_share", 1.0
     if isinstance(host, Rented | Owned) and not np.any(np.asarray(host.spare_replicas)):
         yield SPARE, "spare_replicas", 1.0

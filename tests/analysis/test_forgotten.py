@@ -58,3 +58,21 @@ def test_idle_hours_left_out_are_priced(book: cm.PriceBook) -> None:
     [item] = [i for i in forgotten(cm.compare(half, book), book) if i.what.startswith("idle")]
     assert set(item.usd) == {name}
     assert item.usd[name] > 0
+
+
+@pytest.mark.parametrize(
+    "name", ["Twelve adapters on one owned H100", "Twelve adapters on one rented L40S"]
+)
+def test_hours_without_replicas_are_not_forgotten_where_more_hours_cost_no_more(
+    book: cm.PriceBook, name: str
+) -> None:
+    # owned GPUs are paid in all hours; at an even load, rented ones do the same work in fewer
+    teams = cm.Scenario.read(SUPPORT_BOT.with_name("twelve_teams.toml"))
+    busy = replace(
+        teams,
+        options=(teams.option(name),),
+        tasks=tuple(replace(task, requests=task.requests * 200) for task in teams.tasks),
+    )
+    host = f"option.{name}.host"
+    part = replace_inputs(busy, {f"{host}.deployed_share": 0.3, f"{host}.peak_to_mean": 1.0})
+    assert not [i for i in forgotten(cm.compare(part, book), book) if i.what.startswith("idle")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -73,16 +72,7 @@ def ledger_of(
     if overlaps not in OVERLAPS:
         message = f"--overlaps {overlaps}: unknown{nearest(overlaps, OVERLAPS)}"
         raise DataError(message)
-    found = read(*usage, grain=grain_of(book), overlaps=overlaps)
-    if not projects:
-        return found
-    known = {str(name) for name in found.frame["project"].unique()} - {""}
-    for name in projects:
-        if name not in known:
-            message = f"the usage has no project {name!r}{nearest(name, known)}"
-            raise DataError(message)
-    mine = found.frame["project"].isin(list(projects))
-    return replace(found, frame=found.frame[mine].reset_index(drop=True))
+    return read(*usage, grain=grain_of(book), overlaps=overlaps).of_projects(*projects or ())
 
 
 @app.command()

@@ -59,6 +59,7 @@ class Log:
         option: The option that was run; None = found by its models.
         kept: The comparison with the plan, once it is made: shares of savings do not move it.
         files: The files of the log.
+        project: The one that is looked at, blank for all.
         shares: What the controls say: May wait, from the cache, kept. [1]
     """
 
@@ -68,6 +69,7 @@ class Log:
     option: str | None = None
     kept: dict[str, Any] = field(default_factory=dict, repr=False)
     files: Sequence[str] = ()
+    project: str = ""
     shares: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
@@ -147,10 +149,7 @@ def _computed(
     def compute(state: Mapping[str, Any]) -> Log:
         project = str(state["project"])
         if project not in known:
-            frame = ledger.frame
-            if project:
-                frame = frame[np.asarray(frame["project"] == project)].reset_index(drop=True)
-            priced = price(replace(ledger, frame=frame), book)
+            priced = price(ledger.of_projects(project) if project else ledger, book)
             known[project] = priced, calls_of(priced), savings(priced), {}
         priced, calls, saving, kept = known[project]
         batch, cached, keeps = (float(state[name]) for name, *_ in SHARES)
@@ -158,7 +157,7 @@ def _computed(
         same = otherwise(calls, batch=batch, cached=cached, keeps=keeps)
         proposed = replace(saving, found=(*models, *same))
         shares = {"batch": batch, "cached": cached, "keeps": keeps}
-        return Log(priced, proposed, chance, option, kept, files, shares)
+        return Log(priced, proposed, chance, option, kept, files, project, shares)
 
     return compute
 
@@ -336,6 +335,7 @@ def _numbers(found: Log, worked: Compared | None = None) -> list[Any]:
 def _code(found: Log) -> str:
     """Return the same as code for a script."""
     shares = "".join(f", {name}={value!r}" for name, value in found.shares.items())
+    of_project = f".of_projects({found.project!r})" if found.project else ""
     return "\n".join(
         [
             "import costmodel as cm",
@@ -343,7 +343,8 @@ def _code(found: Log) -> str:
             "from costmodel.usage.pricing import price",
             "from costmodel.usage.reading import read",
             "",
-            f"priced = price(read({', '.join(map(repr, found.files))}), cm.PriceBook.read())",
+            f"ledger = read({', '.join(map(repr, found.files))}){of_project}",
+            "priced = price(ledger, cm.PriceBook.read())",
             f"found = savings(priced{shares})",
             "print(found.as_dict())",
         ]

@@ -35,11 +35,13 @@ rows stay small. A ledger never holds text of prompts, answers or people's names
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from costmodel.errors import DataError, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,6 +120,22 @@ class Ledger:
     def records(self) -> int:
         """Records read, of all exports."""
         return sum(export.records for export in self.exports)
+
+    def of_projects(self, *names: str) -> Ledger:
+        """Return the rows of some projects, of all where none is named.
+
+        Raises:
+            DataError: If no row is of such a project.
+        """
+        if not names:
+            return self
+        projects = self.frame["project"]
+        known = {str(name) for name in projects.unique()} - {""}
+        for name in names:
+            if name not in known:
+                message = f"the usage has no project {name!r}{nearest(name, known)}"
+                raise DataError(message)
+        return replace(self, frame=self.frame[projects.isin(names)].reset_index(drop=True))
 
 
 @lru_cache(maxsize=512)

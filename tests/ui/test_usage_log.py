@@ -99,7 +99,9 @@ def test_without_a_plan_there_is_nothing_to_compare_with() -> None:
         usage_log(DATA / "none.csv")
 
 
-def test_the_code_of_the_last_tab_gives_the_same(app: App) -> None:
+@pytest.mark.parametrize("project", ["all projects", "mail-sorting"])
+def test_the_code_of_the_last_tab_gives_the_same(app: App, project: str) -> None:
+    app.control("project").value = project
     app.control("batch").value = "30%"
     app.show("Numbers")
     app.settle()
@@ -108,3 +110,4 @@ def test_the_code_of_the_last_tab_gives_the_same(app: App) -> None:
     exec(code, names)
     assert names["found"].as_dict() == app.found.saving.as_dict()
     app.control("batch").value = "50%"
+    app.control("project").value = "all projects"

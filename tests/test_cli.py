@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -584,9 +583,14 @@ def test_a_reader_that_has_seen_enough_ends_it_silently(words: Sequence[str]) ->
 
 def test_an_interrupt_ends_it_silently() -> None:
     with subprocess.Popen(
-        [*PROGRAM, "tokens", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+        # a shell that runs the tests in the background has it ignored
+        ["env", "--default-signal=INT", *PROGRAM, "tokens", "-"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as job:
-        time.sleep(2)
+        assert job.stdin is not None
+        # more than a pipe holds: it has been read when the line returns
+        job.stdin.write(b"What does it cost? " * 10_000)
         job.send_signal(signal.SIGINT)
         assert job.communicate()[1] == b""
     assert job.returncode == 130

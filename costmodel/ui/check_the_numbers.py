@@ -280,13 +280,13 @@ class CheckTheNumbers(App):
         path = f"Path({(self._bills.as_posix() if name == 'bills' else found.file)!r})"
         if not own:
             path = f"shipped_dir() / {found.kind.file!r}"
-        further = {"prices": ", cm.PriceBook.read()", "bills": ""}.get(
-            name, ", Specs.of(cm.PriceBook.read())"
+        further = {"prices": ", shipped_book()", "bills": ""}.get(
+            name, ", Specs.of(shipped_book())"
         )
         lines = [
             "from pathlib import Path\n" if own else "",
-            "import costmodel as cm",
             "from costmodel.analysis import validate",
+            "" if name == "bills" else "from costmodel.costs import shipped_book",
             "" if own else "from costmodel.prices.book import shipped_dir",
             "" if name in ("prices", "bills") else "from costmodel.prices.specs import Specs",
         ]

@@ -214,11 +214,11 @@ class TrainingRun(App):
             [
                 "import datetime",
                 "",
-                "import costmodel as cm",
                 "from costmodel.analysis.training_ways import Wanted, training_ways",
+                "from costmodel.costs import shipped_book",
                 "",
                 f"wanted = Wanted({wanted.model!r}, {', '.join(given)})",
-                f"ways = training_ways(wanted, cm.PriceBook.read(), {self.on!r})",
+                f"ways = training_ways(wanted, shipped_book(), {self.on!r})",
                 "print(ways.verdict())",
             ]
         )

@@ -338,13 +338,13 @@ def _code(found: Log) -> str:
     of_project = f".of_projects({found.project!r})" if found.project else ""
     return "\n".join(
         [
-            "import costmodel as cm",
             "from costmodel.analysis.savings import savings",
+            "from costmodel.costs import shipped_book",
             "from costmodel.usage.pricing import price",
             "from costmodel.usage.reading import read",
             "",
             f"ledger = read({', '.join(map(repr, found.files))}){of_project}",
-            "priced = price(ledger, cm.PriceBook.read())",
+            "priced = price(ledger, shipped_book())",
             f"found = savings(priced{shares})",
             "print(found.as_dict())",
         ]

@@ -15,9 +15,10 @@ pytest.importorskip("anywidget")
 import costmodel as cm
 from costmodel.analysis.savings import savings
 from costmodel.analysis.wording import whole
+from costmodel.costs import shipped_book
 from costmodel.errors import DataError
 from costmodel.ui.app import App
-from costmodel.ui.usage_log import usage_log
+from costmodel.ui.usage_log import _code, usage_log
 from costmodel.usage.pricing import price
 from costmodel.usage.reading import read
 
@@ -111,3 +112,24 @@ def test_the_code_of_the_last_tab_gives_the_same(app: App, project: str) -> None
     assert names["found"].as_dict() == app.found.saving.as_dict()
     app.control("batch").value = "50%"
     app.control("project").value = "all projects"
+
+
+def test_the_code_of_the_last_tab_takes_own_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "overrides.csv").write_text(
+        "provider,model,meter,multiplier,source,verified_on\n"
+        "openai,gpt-5.6-sol,output_mtok,0.5,contract,2026-07-01\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("COSTMODEL_PRICES", str(tmp_path))
+    shipped_book.cache_clear()
+    made = usage_log(LOG)
+    try:
+        assert "The log cost $8,802" not in made.verdict
+        names: dict[str, Any] = {}
+        exec(_code(made.found), names)
+        assert names["found"].as_dict() == made.found.saving.as_dict()
+    finally:
+        made.cancel()
+        shipped_book.cache_clear()

@@ -23,7 +23,7 @@ import costmodel as cm
 from costmodel.usage.condensing import grain_of
 from costmodel.usage.pricing import price, total
 from costmodel.usage.reading import read_frame
-from tests.benchmarks.test_speed import MODELS, ROWS, Gather, medians, requests
+from tests.benchmarks.test_speed import MODELS, ROWS, Gather, genai_prices, medians, requests
 
 FEW = 1_000
 MANY = 10_000_000
@@ -66,31 +66,9 @@ GRAINS: dict[Any, Any] = {}
 def test_a_log_is_priced_150_times_as_fast_as_by_genai_prices(
     benchmark: Any, log: pd.DataFrame, book: cm.PriceBook, say: Callable[[str], None]
 ) -> None:
-    try:
-        from genai_prices import Usage, calc_price
-    except ImportError:
-        pytest.fail("genai-prices is not installed: run `make bench`, or pip install --group bench")
     few = log.iloc[:FEW]
-    names = ("provider", "model", "input_tokens", "cached_input_tokens", "output_tokens")
-    columns = [few[name].tolist() for name in names]
-    noon = few["date"].dt.tz_localize("UTC") + pd.Timedelta(hours=12)
-    rows = list(zip(*columns, [stamp.to_pydatetime() for stamp in noon], strict=True))
-
-    def row_by_row() -> float:
-        return sum(
-            float(
-                calc_price(
-                    Usage(input_tokens=size, cache_read_tokens=cached, output_tokens=output),
-                    model,
-                    provider_id=provider,
-                    genai_request_timestamp=stamp,
-                ).total_price
-            )
-            for provider, model, size, cached, output, stamp in rows
-        )
-
-    assert ours(few, book) / 1e12 == pytest.approx(row_by_row(), rel=1e-9)
-    mine, theirs = medians(7, lambda: ours(log, book), row_by_row)
+    assert ours(few, book) / 1e12 == pytest.approx(sum(genai_prices(few)), rel=1e-9)
+    mine, theirs = medians(7, lambda: ours(log, book), lambda: genai_prices(few))
     theirs *= ROWS / FEW
     benchmark.pedantic(ours, args=(log, book), rounds=5, warmup_rounds=1)
     say(f"genai-prices / ledger = {theirs / mine:.0f}  ({theirs:.1f} s, {mine * 1e3:.1f} ms)")

@@ -418,7 +418,8 @@ class Actuals:
         if self.plan.hidden_from:
             words = ", ".join(self.plan.hidden_from)
             found.append(
-                f"a usage log does not show {words}: they stay at plan unless stated with --paid"
+                f"a usage log does not show {words}: what they cost stays at plan unless --paid "
+                "states it"
             )
         found.append("phases: lines are shared out in the proportion of the plan, new ones serve")
         return tuple(found)

@@ -378,14 +378,20 @@ def _runs_own(option: Option | Mix) -> bool:
 
 
 def _utilisation(costs: Costs, item: Input, name: str, value: float) -> float | None:
-    """Return the share of the standing hours of an option that work. [1]"""
+    """Return the share of the GPU-hours paid by an option that work. [1]"""
     scenario = replace_inputs(costs.scenario, {item.name: value})
     found = billed(scenario, scenario.option(name), costs.book).bill
     if found is None:
         return None
-    hours = {"serve": 0.0, "idle": 0.0}
+    working = paid = 0.0
     for line in found.lines:
-        if line.line.activity in hours and "replicas" in line.quantity.inputs:
-            hours[line.line.activity] += float(np.sum(line.amount))
-    whole = hours["serve"] + hours["idle"]
-    return hours["serve"] / whole if whole > 0 else None
+        inputs = line.quantity.inputs
+        if line.line.activity in ("serve", "idle") and "replicas" in inputs:  # rented
+            hours = float(np.sum(line.amount))
+            paid += hours
+            working += hours if line.line.activity == "serve" else 0.0
+        elif "busy_share" in inputs:  # owned: work shows in the electricity, ...
+            working += float(np.sum(inputs["gpus"] * inputs["hours"] * inputs["busy_share"]))
+        elif "life_years" in inputs:  # ... what is paid in the purchase
+            paid += float(np.sum(inputs["gpus"] * inputs["hours"]))
+    return working / paid if paid > 0 else None

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from costmodel.cli.shell import (
+    CENT,
     At,
     Json,
     Prices,
@@ -106,7 +107,9 @@ def _print_budget(found: Mapping[str, Any], option: str | None) -> None:
             row.append(_share(one["chance_over_limit"]))
         rows.append(row)
     console.print(grid(columns, rows, f"{found['draws']:,} draws, seed {found['seed']}"))
-    if chosen["drivers"]:
+    # of other options, some inputs do nothing to this one
+    drivers = [d for d in chosen["drivers"] if max(d["swing_usd"], d["worth_knowing_usd"]) >= CENT]
+    if drivers:
         console.print(
             grid(
                 {
@@ -124,7 +127,7 @@ def _print_budget(found: Mapping[str, Any], option: str | None) -> None:
                         _share(driver["variance_share"]),
                         money(driver["worth_knowing_usd"]),
                     ]
-                    for driver in chosen["drivers"][:DRIVERS]
+                    for driver in drivers[:DRIVERS]
                 ],
                 chosen["name"],
             )

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from costmodel.analysis.forgotten import Forgotten
     from costmodel.analysis.payback import Payback
     from costmodel.analysis.phase_map import PhaseMap
+    from costmodel.months import Array
     from costmodel.prices.book import PriceBook
     from costmodel.scenario import Scenario
 
@@ -216,7 +217,7 @@ def _print_breakeven(
     if rows:
         columns = {"Option": "left", "More in month 1": "right", "Paid back in": "left"}
         columns |= {"Lost again in": "left", "Saved at the end": "right"}
-        title = f"Payback against {paid[0].against}, cheapest in month 1"
+        title = f"Payback against {paid[0].against}, cheapest in month 1, required success or not"
         console.print(grid(columns, rows, title))
     rows = [[pair.own, pair.hosted, *_own_cells(pair)] for pair in pairs]
     if rows:
@@ -229,14 +230,24 @@ def _own_cells(pair: OwnAgainstHosted) -> list[str]:
     for crossing, share in zip(pair.crossings, pair.utilisation, strict=True):
         word = "wins above" if crossing.after == pair.own else "loses above"
         from_.append(f"{word} {_value(crossing.at)}")
-        used.append("" if share is None else f"{share:.0%}")
+        used.append("" if share is None else f"{share:.1%}")
     return ["; ".join(from_) or "never crosses", "; ".join(used)]
+
+
+def _steps(points: Array) -> str:
+    """Say so where each point of an axis is so many times the last."""
+    import numpy as np
+
+    if len(points) < 3 or points[0] <= 0:  # noqa: PLR2004
+        return ""
+    ratios = points[1:] / points[:-1]
+    return f" (each step {ratios[0]:.3g} times the last)" if np.allclose(ratios, ratios[0]) else ""
 
 
 def _print_map(found: PhaseMap) -> None:
     console = terminal()
     console.print(f"Cheapest {UNITS[found.unit]}")
-    console.print(f"down: {found.down}; across: {found.across}")
+    console.print(f"down: {found.down}{_steps(found.ys)}; across: {found.across}{_steps(found.xs)}")
     width = max(len(_value(y)) for y in found.ys)
     used = sorted({int(k) for k in found.winners.ravel() if k >= 0})
     sign = {k: SIGNS[j % len(SIGNS)] for j, k in enumerate(used)} | {-1: "."}

@@ -100,6 +100,8 @@ def usage(
         console.print(line)
     for name in (by,) if by else BY:
         _table(console, found, name, full=bool(by))
+    for line in _unpriced(found):
+        console.print(line)
     if not by:
         for line in _open_ends(found):
             console.print(line)
@@ -198,13 +200,20 @@ def _table(console: Console, found: Summary, name: str, *, full: bool) -> None:
         console.print(f"{len(sums) - len(rows):,} more; --by {name} shows them all.")
 
 
-def _open_ends(found: Summary) -> Iterator[str]:
-    """Say what has no price and what is not explained."""
-    for row in found.priced.unpriced.to_dict("records")[:SHOWN]:
+def _unpriced(found: Summary) -> Iterator[str]:
+    """Say what has no price: no table shows that its list cost is missing."""
+    rows = found.priced.unpriced.to_dict("records")
+    for row in rows[:SHOWN]:
         what = "/".join(filter(None, (row["provider"], row["model"]))) or "?"
         billed = f", billed {_usd(row['billed_pico'])}" if row["billed_pico"] else ""
         much = f"{row['tokens']:,} tokens" if row["meter"] == "tokens" else row["meter"]
         yield f"No price: {what} ({row['rows']:,} rows, {much}{billed}): {row['why']}"
+    if len(rows) > SHOWN:
+        yield f"{len(rows) - SHOWN:,} more without a price; --json lists them."
+
+
+def _open_ends(found: Summary) -> Iterator[str]:
+    """Say what is not explained and what is not for models."""
     groups = found.matching.groups
     open_ = groups[groups["state"] == "unexplained"].to_dict("records")
     for row in open_[:SHOWN]:

@@ -142,7 +142,7 @@ def inference_cost(
         mode: standard | batch | flex | priority | ...
         region: As in the tables; None = the default one.
         on: Day of the prices, or UTC time stamp; None = today.
-        book: The prices; None = the shipped tables, read once per process.
+        book: The prices; None = the shipped tables with your own laid over them, read once.
 
     Returns:
         Cost. [US$], a float, an array or a Series like the inputs

@@ -50,7 +50,7 @@ def plan_serving(
         anchors: Own measurements that correct the prediction: a table with columns of
             `benchmarks/serving.csv` (model, gpu, isl, osl, concurrency, out_tok_s, ...).
         on: Day of the prices; None = today.
-        book: The prices; None = the shipped tables, read once per process.
+        book: The prices; None = the shipped tables with your own laid over them, read once.
         options: Further fields of `Load` (peak_to_mean, profile, tpot_ms, ttft_ms,
             cache_hit_share) and of `Policy` (engine, busy, spare, min_replicas, autoscale,
             cold_start_minutes, scale_down_minutes, adapters, adapter_overhead, draft_speedup).

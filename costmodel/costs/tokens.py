@@ -53,7 +53,7 @@ def token_rule(
         model: Model by any of its names, `provider/model`, or an encoding.
         estimate: Whether to go by a ratio where the tokenizer is not public.
         content: Kind of content, for the ratio: a language, code, json, ...
-        book: The tables; None = the shipped ones.
+        book: The tables; None = the shipped ones with your own laid over them.
 
     Raises:
         PriceError: If nobody knows the model, with the nearest names.
@@ -133,7 +133,7 @@ def count_tokens(
         tools: Definitions of functions that the model may call.
         estimate: Whether to go by a ratio where the tokenizer is not public.
         content: Kind of content, for the ratio: a language, code, json, ...
-        book: The tables; None = the shipped ones.
+        book: The tables; None = the shipped ones with your own laid over them.
 
     Returns:
         Tokens; rounded where it is an estimate. [token]

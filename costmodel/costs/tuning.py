@@ -148,7 +148,7 @@ def training_cost(
         runs: Jobs of this kind. [1]
         hours: Length of a job, where it is billed by time. [h]
         on: Day of the jobs; None = today.
-        book: The prices; None = the shipped tables, read once per process.
+        book: The prices; None = the shipped tables with your own laid over them, read once.
 
     Returns:
         Cost. [US$], a float, an array or a Series like the inputs
@@ -230,7 +230,7 @@ def maintenance_cost(
         successor: Model to move to when this one ends; None = the provider's replacement.
         unknown_retirements: Whether a base without an announced end is expected to retire as other
             models of its provider did.
-        book: The prices; None = the shipped tables, read once per process.
+        book: The prices; None = the shipped tables with your own laid over them, read once.
 
     Returns:
         Cost by cause: requirement_change, retirement, drift (evaluation), versions (storage).

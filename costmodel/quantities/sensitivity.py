@@ -6,6 +6,8 @@ import numpy as np
 
 from costmodel.months import Array
 
+ROUNDING = 1e-12  # of a mean over draws
+
 
 def explained(values: Array, outcome: Array) -> float:
     """Return the share of the variance of an outcome that one input explains by itself.
@@ -59,4 +61,6 @@ def worth_knowing(values: Array, outcomes: Array) -> float:
     if np.ptp(values) == 0:
         return 0.0
     means, _, _ = _grouped(values, outcomes)
-    return max(0.0, float(outcomes.mean(axis=0).min() - means.min(axis=1).mean()))
+    now = float(outcomes.mean(axis=0).min())
+    saved = now - float(means.min(axis=1).mean())
+    return saved if saved > ROUNDING * abs(now) else 0.0

@@ -254,6 +254,17 @@ def test_own_gpus_win_above_a_volume_at_a_utilisation(bot: cm.Scenario, book: cm
     busy = pair.utilisation[0]
     assert busy is not None
     assert busy == pytest.approx(requests * 480 / (730.5 * 3600 * 5_000), rel=0.15)
+    # the same work on a bought server of 8 GPUs, most of which stand idle
+    host = cm.Owned(gpu="H100-SXM", replica_tokens_per_second=5_000, peak_to_mean=3)
+    llama = two.option("Tuned Llama 8B on rented GPU")
+    assert isinstance(llama, cm.Option)
+    bought = replace(llama, name="bought", stages=(replace(llama.stages[0], host=host),))
+    [pair] = own_against_hosted(replace(two, options=(two.options[0], bought)), book)
+    [crossing] = pair.crossings
+    requests = crossing.at * np.mean(1.03 ** np.arange(24))
+    busy = pair.utilisation[0]
+    assert busy is not None
+    assert busy == pytest.approx(requests * 480 / (730.5 * 3600 * 5_000 * 8), rel=0.15)
 
 
 @pytest.mark.parametrize(

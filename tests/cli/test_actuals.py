@@ -38,7 +38,7 @@ def test_the_difference_is_said_first_with_its_parts(command_line: Run) -> None:
         "chance to pass $60,000",
         "openai/gpt-6-sol is not in the plan",
         "mail-sorting",
-        "does not show labour, retrieval: they stay at plan",
+        "does not show labour, retrieval: what they cost stays at plan",
     ):
         assert text in out
     # what rounding to 10^-12 dollars leaves is not shown

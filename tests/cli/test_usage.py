@@ -157,6 +157,22 @@ def test_the_table_names_what_was_recognised(command_line: Run, october: list[Pa
     assert "gpt-5-mini" in only
 
 
+@pytest.mark.parametrize("by", [(), ("--by", "day"), ("--by", "project")])
+def test_what_has_no_price_is_said_beside_every_table(
+    command_line: Run, tmp_path: Path, by: tuple[str, ...]
+) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text(
+        "date,provider,model,input_tokens,output_tokens\n"
+        "2026-11-02,openai,gpt-6-luna,1000,100\n"
+        "2026-11-02,openai,gpt-6-lunna,1000,100\n"
+    )
+    status, out, _ = command_line("usage", log, *by)
+    assert status == 0
+    assert "No price: openai/gpt-6-lunna (1 rows, 1,100 tokens)" in out
+    assert "did you mean 'gpt-6-luna'" in out
+
+
 def test_the_tables_for_spreadsheets_hold_no_formula(command_line: Run, tmp_path: Path) -> None:
     path, lines, focus = (tmp_path / name for name in ("own.csv", "lines.csv", "focus.csv"))
     path.write_text(

@@ -32,3 +32,11 @@ def test_regret_by_hand() -> None:
     assert worth_knowing(a, outcomes) == pytest.approx(4.0)
     other = uniforms(1024, 1, 0)[:, 0]
     assert worth_knowing(other, outcomes) < 0.5
+
+
+def test_what_rounding_leaves_is_worth_nothing() -> None:
+    a, b = uniforms(4096, 2, 1).T
+    # the first option is the cheapest in every group, so knowing `a` changes no choice
+    outcomes = np.column_stack([0.06 + 0.001 * a, 0.09 + 0.001 * b])
+    assert worth_knowing(a, outcomes) == 0.0
+    assert worth_knowing(b, outcomes) == 0.0

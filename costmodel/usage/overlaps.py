@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from costmodel.errors import DataError
 from costmodel.usage import cells, records
+from costmodel.usage.layouts.base import told
 from costmodel.usage.ledger import COLUMNS, holds
 
 if TYPE_CHECKING:
@@ -91,27 +92,22 @@ def _alike(k: int, parts: Sequence[Part], days: Sequence[set[Any]]) -> None:
         both = theirs & days[k]
         if not both or _family(other) != _family(mine) or mine.export.layout == OWN:
             continue
-        said = [
-            f"{x.export.file} ({', '.join([x.export.layout, *_groups(x, both)])})"
-            for x in (mine, other)
-        ]
-        if other.export.layout == mine.export.layout and _groups(mine, both) == _groups(
-            other, both
-        ):
+        kinds = [", ".join([x.export.layout, *_groups(x)]) for x in (mine, other)]
+        if kinds[0] == kinds[1]:
             continue
         message = (
-            f"{said[0]} and {said[1]} both hold {str(min(both))[:10]} and cannot be compared; "
-            "leave one file out, or add both with --overlaps add"
+            f"{mine.export.file} ({kinds[0]}) and {other.export.file} ({kinds[1]}) both hold "
+            f"{str(min(both))[:10]} and cannot be compared; leave one file out, or add both with "
+            "--overlaps add"
         )
         raise DataError(message)
 
 
-def _groups(part: Part, days: set[Any]) -> list[str]:
-    """Say by what an export of an API is broken down on some days."""
-    frame = part.frame[part.frame["day"].isin(list(days))]
-    found = ["by the hour"] if (frame["minute"].to_numpy() >= 0).any() else []
+def _groups(part: Part) -> list[str]:
+    """Say by what an export is broken down; a day alone may hold blanks and midnights only."""
+    found = ["by the hour"] if (part.frame["minute"].to_numpy() >= 0).any() else []
     if part.export.layout.startswith(GROUPED):
-        found += [f"by {name}" for name in BY if not holds(frame[name], "").all()]
+        found += [f"by {name}" for name in BY if not holds(part.frame[name], "").all()]
     return found
 
 
@@ -192,8 +188,12 @@ def _prints(path: str) -> tuple[Hashes, Hashes, Bools]:
         for columns in parts:
             for name in reading.SAID:
                 whole = _mixed(whole, columns.get(name, COLUMNS[name][1]))
-        single = first.get("single", not layout.sums and not scope)
-        singles.append(np.broadcast_to(np.asarray(single), (count,)))
+        single = first.get("single")
+        if single is None:
+            single = np.full(count, not layout.sums)
+            for values in scope:
+                single &= told(lambda word: not word, values)
+        singles.append(single)
         keys.append(key)
         wholes.append(whole)
     none = np.zeros(0, np.uint64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,41 @@ def test_a_request_that_two_exports_state_differently_is_refused(tmp_path: Path)
     assert len(read(tmp_path).frame) == 2
 
 
+@pytest.mark.parametrize(
+    ("header", "line"),
+    [
+        ("date,provider,model,request_id,input_tokens", "2026-11-01T10:00:0{}Z,openai,m,{},{}"),
+        (
+            "startTime,custom_llm_provider,model,request_id,prompt_tokens,spend",
+            "2026-11-01T10:00:0{}Z,openai,m,{},{},1",
+        ),
+    ],
+)
+def test_requests_whose_id_is_blank_are_not_one_request(
+    tmp_path: Path, header: str, line: str
+) -> None:
+    # two shards of a log, three requests of one minute, one of them with its id in both
+    known = line.format(5, "r1", 5)
+    for name, second, tokens in (("a.csv", 1, 100), ("b.csv", 2, 200)):
+        (tmp_path / name).write_text(f"{header}\n{known}\n{line.format(second, '', tokens)}\n")
+    assert sorted(read(tmp_path).frame["input_tokens"]) == [5, 100, 200]
+
+
+def test_seconds_tell_requests_without_an_id_apart(tmp_path: Path) -> None:
+    text = "date,provider,model,request_id,input_tokens\n2026-11-01T10:00:{}Z,openai,m,,100\n"
+    for name, second in (("a.csv", "05"), ("b.csv", "15")):
+        (tmp_path / name).write_text(text.format(second))
+    assert len(read(tmp_path).frame) == 2
+
+
+def test_a_request_with_an_id_counts_once_beside_some_without(tmp_path: Path) -> None:
+    header = "date,provider,model,request_id,input_tokens\n"
+    line = "2026-11-01T10:00:{}Z,openai,m,{},100\n"
+    (tmp_path / "a.csv").write_text(header + line.format("05", "r1"))
+    (tmp_path / "b.csv").write_text(header + line.format("05", "r1") + line.format("07", ""))
+    assert len(read(tmp_path).frame) == 2
+
+
 def test_a_folder_may_mix_layouts_and_hold_the_list_of_its_files(tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_text(OWN)
     (tmp_path / "costs.csv").write_text("start_time,amount_value\n1793491200,0.5\n")
@@ -81,3 +117,26 @@ def test_totals_and_their_parts_are_not_added_up(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=said):
         read(tmp_path)
     assert read(tmp_path, overlaps="add").frame["input_tokens"].sum() == 600
+
+
+def test_pages_that_meet_within_a_day_are_one_export(tmp_path: Path) -> None:
+    # on the second day the first page holds nothing but the default workspace, or one hour
+    def bucket(day: int, hour: int, workspace: str | None) -> dict[str, object]:
+        result = {"uncached_input_tokens": 10, "output_tokens": 1, "model": "claude-haiku-4-5"}
+        start = f"2026-10-0{day}T{hour:02d}:00:00Z"
+        return {"starting_at": start, "results": [result | {"workspace_id": workspace}]}
+
+    for name, buckets in (
+        ("a.json", [bucket(1, 5, "w"), bucket(2, 0, None)]),
+        ("b.json", [bucket(2, 1, "w"), bucket(2, 2, None)]),
+    ):
+        (tmp_path / name).write_text(json.dumps({"data": buckets}))
+    assert read(tmp_path).frame["input_tokens"].sum() == 40
+
+
+def test_hours_of_a_bill_may_go_on_in_the_next_file(tmp_path: Path) -> None:
+    header = "BilledCost,EffectiveCost,BillingCurrency,ChargePeriodStart,ChargeCategory,ServiceName"
+    for name, times in (("a.csv", ("01T05", "02T00")), ("b.csv", ("02T07", "02T08"))):
+        lines = [f"1,1,USD,2026-10-{time}:00:00Z,Usage,SaaS" for time in times]
+        (tmp_path / name).write_text("\n".join([header, *lines]))
+    assert read(tmp_path).records == 4

@@ -44,12 +44,11 @@ def rows(batch: pd.DataFrame) -> Columns:
     """Read our own layout; a row with a time of day and no `requests` is one request."""
     day, minute = cells.moments(batch["date"], "date")
     made: Columns = {"day": day, "minute": minute} | taken(batch, **{name: name for name in WORDS})
-    made["scope"] = [batch[name] for name in ("request_id",) if name in batch]
     # with a time of day a row is a request, not a sum that another export may contradict
-    if "request_id" not in batch:
-        made["single"] = minute >= 0
-        if (minute >= 0).any():
-            made["scope"] = [batch["date"]]
+    made["single"] = minute >= 0
+    if "request_id" in batch:
+        made["single"] &= np.asarray(batch["request_id"].isna() | (batch["request_id"] == ""))
+    made["scope"] = [batch.get("request_id", ""), _seconds(batch["date"], made["single"])]
     if "tags" in batch:
         made["tags"] = tagged(batch["tags"])
     if "mode" in batch:
@@ -64,6 +63,13 @@ def rows(batch: pd.DataFrame) -> Columns:
             made["money"] = np.where(made["money"] == "", "", said)
         _money_alone(made, len(batch))
     return made
+
+
+def _seconds(dates: Any, single: Any) -> Any:
+    """Return what tells requests without an id apart within a minute, blank for all else."""
+    if single.all():
+        return dates
+    return np.where(single, np.asarray(cells.words(dates), object), "") if single.any() else ""
 
 
 def _amounts(batch: pd.DataFrame, minute: Any) -> Columns:

@@ -236,7 +236,9 @@ def test_whatever_the_cells_hold_the_readers_answer_or_refuse_in_one_line(
     rows = data.draw(
         st.lists(st.tuples(*(likely.get(name, CELLS) for name in columns)), min_size=1, max_size=4)
     )
-    path = tmp_path_factory.getbasetemp() / data.draw(st.sampled_from(["fuzz.csv", "fuzz.jsonl"]))
+    name = data.draw(st.sampled_from(["fuzz.csv", "fuzz.jsonl"]))
+    compare = data.draw(st.integers(0, 9)) == 0
+    path = tmp_path_factory.getbasetemp() / name
     if path.suffix == ".csv":
         quoted = [[*columns], *map(list, rows)]
         text = "\n".join(
@@ -245,7 +247,7 @@ def test_whatever_the_cells_hold_the_readers_answer_or_refuse_in_one_line(
     else:
         text = "\n".join(json.dumps(dict(zip(columns, row, strict=True))) for row in rows)
     path.write_text(text, "utf-8", errors="replace")
-    _answered(path, book, compare=data.draw(st.integers(0, 9)) == 0)
+    _answered(path, book, compare=compare)
 
 
 @settings(
@@ -260,8 +262,9 @@ def test_whatever_bytes_a_file_holds_the_readers_answer_or_refuse_in_one_line(
     start = data.draw(
         st.sampled_from([b"", HEADER.encode() + b"\n", b"[{", b'{"data": [', b"PAR1"])
     )
+    content = start + data.draw(st.binary(max_size=200))
     path = tmp_path_factory.getbasetemp() / f"bytes{suffix}"
-    path.write_bytes(start + data.draw(st.binary(max_size=200)))
+    path.write_bytes(content)
     _answered(path, book, compare=True)
 
 

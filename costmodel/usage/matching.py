@@ -166,29 +166,34 @@ def _moved(open_: pd.DataFrame, frame: pd.DataFrame, models: Any) -> dict[int, s
         Place of a group -> hint; where such a row was used, what is left without it.
     """
     gaps = dict(zip(open_.index.tolist(), open_["billed_pico"] - open_["list_pico"], strict=True))
+    groups: dict[tuple[str, Any], list[tuple[int, str]]] = {}
+    for at, group in zip(open_.index.tolist(), open_.itertuples(index=False), strict=True):
+        groups.setdefault((str(group.provider), group.day), []).append((at, str(group.model)))
     cost = frame["list_pico"].to_numpy()
     candidates = np.flatnonzero((cost > 0) & np.isin(cost, np.abs(list(gaps.values()))))
     # one of several that cost the same on a day
     again = frame.iloc[candidates].duplicated(["provider", "day", "model", "list_pico"])
     candidates = candidates[~again.to_numpy()]
+    rows = frame.iloc[candidates][["provider", "day", "file", "row", "list_pico"]]
     explained: dict[int, str] = {}
     left: dict[int, str] = {}
     elsewhere: dict[int, str] = {}
-    for place in candidates.tolist():
-        row, usd = frame.iloc[place], f"${dollars(int(cost[place])):,.6f}"
-        record = f" record {row['row']}" if row["row"] else ""
-        what = f"{row['file']}{record} ({models[place]} of {row['day'].date()}, {usd})"
-        mine = open_[open_["provider"] == row["provider"]]
-        home = mine[(mine["day"] == row["day"]) & mine["model"].isin(["", models[place]])].index
-        for at in mine.index.tolist():
-            days = int((row["day"] - mine["day"][at]) / ONE_DAY)
-            if gaps[at] == cost[place] and abs(days) == 1:
-                word = "early" if days > 0 else "late"
-                said = f"{what}, billed a day {word}, on {mine['day'][at].date()}, would"
+    for model, row in zip(models[candidates], rows.itertuples(index=False), strict=True):
+        record = f" record {row.row}" if row.row else ""
+        usd = f"${dollars(int(row.list_pico)):,.6f}"
+        what = f"{row.file}{record} ({model} of {row.day.date()}, {usd})"
+        home = [at for at, of in groups.get((row.provider, row.day), ()) if of in ("", model)]
+        for days, word in ((-1, "early"), (1, "late")):
+            day = row.day + days * ONE_DAY
+            for at, _ in groups.get((row.provider, day), ()):
+                if gaps[at] != row.list_pico:
+                    continue
+                said = f"{what}, billed a day {word}, on {day.date()}, would"
                 explained.setdefault(at, f"{said} explain it")
-                for other in home.tolist():
+                for other in home:
                     left.setdefault(other, f"{said} {_left(gaps[other] + gaps[at])}")
-            elif gaps[at] == -cost[place] and at in home:
+        for at in home:
+            if gaps[at] == -row.list_pico:
                 elsewhere.setdefault(at, f"{what}, billed on another day, would explain it")
     return elsewhere | left | explained
 

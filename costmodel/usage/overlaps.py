@@ -104,8 +104,13 @@ def _alike(k: int, parts: Sequence[Part], days: Sequence[set[Any]]) -> None:
 
 
 def _groups(part: Part) -> list[str]:
-    """Say by what an export is broken down; a day alone may hold blanks and midnights only."""
+    """Say what the sums of an export are; a day alone may hold blanks and midnights only."""
     found = ["by the hour"] if (part.frame["minute"].to_numpy() >= 0).any() else []
+    if (
+        holds(part.frame["money"], "effective").any()
+        and not holds(part.frame["money"], "billed").any()
+    ):
+        found.append("amortised")
     if part.export.layout.startswith(GROUPED):
         found += [f"by {name}" for name in BY if not holds(part.frame[name], "").all()]
     return found

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import perf_counter
 
+import pandas as pd
 import pytest
 
 from costmodel import PriceBook
@@ -87,3 +89,19 @@ def test_use_that_is_billed_outside_the_days_of_the_bill_is_a_hint(
     groups = matched(price(read(tmp_path / "own.csv"), book)).groups
     said = "own.csv record 3 (gpt-5-mini of 2026-10-01, $0.750000)"
     assert list(groups["hint"]) == [f"{said}, billed on another day, would explain it"]
+
+
+def test_hints_of_a_year_take_no_time(book: PriceBook, tmp_path: Path) -> None:
+    lines = ["date,provider,model,project,input_tokens,output_tokens,cost"]
+    for day in pd.date_range("2025-11-01", periods=365).strftime("%Y-%m-%d"):
+        for model, usd in (("gpt-5-mini", 0.25), ("gpt-5", 1.25), ("gpt-4.1", 2.0)):
+            lines += [f"{day},openai,{model},p{k},{k}000000,0," for k in (1, 2, 3)]
+            lines.append(f"{day},openai,{model},,,,{5 * usd}")
+    (tmp_path / "own.csv").write_text("\n".join(lines))
+    priced = price(read(tmp_path / "own.csv"), book)
+    start = perf_counter()
+    groups = matched(priced).groups
+    assert perf_counter() - start < 10
+    # of 1 + 2 + 3 million tokens a day five were billed
+    assert set(groups["state"]) == {"unexplained"}
+    assert groups["hint"].str.endswith("billed on another day, would explain it").all()

@@ -140,3 +140,18 @@ def test_hours_of_a_bill_may_go_on_in_the_next_file(tmp_path: Path) -> None:
         lines = [f"1,1,USD,2026-10-{time}:00:00Z,Usage,SaaS" for time in times]
         (tmp_path / name).write_text("\n".join([header, *lines]))
     assert read(tmp_path).records == 4
+
+
+def test_actual_and_amortised_cost_count_their_tokens_once(tmp_path: Path) -> None:
+    header = "Date,Cost,BillingCurrency,MeterName,MeterCategory,Quantity,UnitOfMeasure,ChargeType"
+    line = "10/21/2026,{},USD,gpt 4.1 Inp glbl Tokens,Azure OpenAI,100,1K,Usage"
+    folder = tmp_path / "amortized and actual"
+    folder.mkdir()
+    for name, cost in (("ActualCost.csv", 0.2), ("AmortizedCost.csv", 0.3)):
+        (folder / name).write_text(f"{header}\n{line.format(cost)}\n")
+    # the last word of the path says which of the two a file is
+    assert list(read(folder / "ActualCost.csv").frame["money"]) == ["billed"]
+    assert list(read(folder / "AmortizedCost.csv").frame["money"]) == ["effective"]
+    said = r"AmortizedCost.csv \(azure cost \(EA\), amortised\) and ActualCost.csv .* both hold"
+    with pytest.raises(DataError, match=said):
+        read(folder)

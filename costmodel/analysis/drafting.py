@@ -73,7 +73,8 @@ def drafted(priced: Priced) -> Drafted:
     """Gather what a ledger says about its largest project.
 
     Raises:
-        DataError: If it does not say how many requests there were, or covers less than a week.
+        DataError: If it does not say how many requests there were, covers less than a week, or has
+            rows in half of its weeks at most.
     """
     frame = priced.frame
     mine = np.asarray((frame["meter"] == "tokens") & (frame["kind"] == "usage"))
@@ -97,6 +98,7 @@ def drafted(priced: Priced) -> Drafted:
     daily = np.bincount((days - first).astype(int), frame["requests"].to_numpy(), count).astype(
         float
     )
+    _refuse_gaps(daily, first, last)
     found = level(daily, np.ones(count), daily, np.ones(count))
     assert found is not None
     begin = max(first, last - np.timedelta64(DAYS - 1, "D"))
@@ -124,6 +126,18 @@ def drafted(priced: Priced) -> Drafted:
         usd_per_request=dollars(total(now["list_pico"])) / float(now["requests"].sum()),
         left_out=others,
     )
+
+
+def _refuse_gaps(daily: Array, first: Any, last: Any) -> None:
+    """Refuse usage of whole months in rows of one day, which would be taken for that day's."""
+    weeks = daily.size // WEEK
+    seen = int(np.count_nonzero(daily[-weeks * WEEK :].reshape(weeks, WEEK).sum(axis=1)))
+    if weeks >= 2 * seen:
+        message = (
+            f"the usage has priced rows in {seen} of the {weeks} weeks up to {last}, from {first} "
+            "on; a scenario is drafted from rows of days: one for a month counts as one day"
+        )
+        raise DataError(message)
 
 
 def _requests(found: Level, days_ahead: int) -> tuple[float, float, float]:

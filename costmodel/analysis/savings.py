@@ -159,7 +159,8 @@ def _notes(priced: Priced, calls: Calls, models: Sequence[str]) -> Iterator[str]
         )
     unpriced = priced.unpriced
     if len(unpriced):
-        yield f"{int(unpriced['rows'].sum()):,} rows without a price are left out"
+        left = int(unpriced["rows"].sum())
+        yield f"{left:,} rows without a price are left out, with their requests"
     if (np.nan_to_num(calls.requests, nan=2.0) > 1).any():
         yield "rows of several requests: whether one fits a context window is told by their mean"
     if (np.asarray(calls.columns["input_tokens"])[calls.tokens["input_tokens"] > 0] == 0).any():

@@ -234,3 +234,13 @@ def test_a_log_without_requests_is_no_scenario(example_book: cm.PriceBook) -> No
         drafted(four_weeks(example_book, requests=np.nan))
     with pytest.raises(DataError, match="a scenario is drafted from a week at least"):
         drafted(log(example_book))
+
+
+def test_a_row_for_each_month_is_not_taken_for_a_day(example_book: cm.PriceBook) -> None:
+    two = log(example_book, 2, day=np.array(["2026-12-01", "2027-01-01"], "datetime64[s]"))
+    with pytest.raises(DataError, match="rows in 1 of the 4 weeks up to 2027-01-01"):
+        drafted(two)
+    # a row for each week is enough
+    mondays = np.arange("2026-12-07", "2027-01-05", 7, dtype="datetime64[D]")
+    weekly = log(example_book, mondays.size, day=mondays.astype("datetime64[s]"))
+    assert drafted(weekly).requests[1] == pytest.approx(500 / 7 * 365.25 / 12)

@@ -217,8 +217,10 @@ def _print_breakeven(
     if rows:
         columns = {"Option": "left", "More in month 1": "right", "Paid back in": "left"}
         columns |= {"Lost again in": "left", "Saved at the end": "right"}
-        title = f"Payback by the bill alone against {paid[0].against}, cheapest in month 1, "
+        title = (
+            f"Payback by the bill alone against {paid[0].against}, cheapest in month 1, "
             "required success or not"
+        )
         console.print(grid(columns, rows, title))
     rows = [[pair.own, pair.hosted, *_own_cells(pair)] for pair in pairs]
     if rows:

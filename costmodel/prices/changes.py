@@ -460,7 +460,8 @@ def add_model(
         path = TABLES["inference"].path.replace("*", provider)
         rows = {path: [row]}
         if model not in known:
-            seen = replace(said, note="").cells("models")
+            # the remark is on the price; a fact may have its own
+            seen = said.cells("models") | {"note": facts.get("note", "")}
             rows["models.csv"] = [{"provider": provider, "model": model, **facts, **seen}]
         lines = _write(edited, folder, rows)[path]
     return Change(

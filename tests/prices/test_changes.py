@@ -187,11 +187,12 @@ def test_a_new_model_has_its_price_and_its_facts(mine: Path) -> None:
         {"input": "1", "output": "4"},
         start=None,
         said=SAID,
-        facts={"context_window": "400000", "encoding": "o200k_base"},
+        facts={"context_window": "400000", "encoding": "o200k_base", "note": "in preview"},
     )
     assert made.line == 2
     book = cm.PriceBook.read(mine)
     assert book.catalog.model("openai", "gpt-7").context_window == 400_000
+    assert book.catalog.model("openai", "gpt-7").row["note"] == "in preview"
     assert float(
         cm.inference_cost(
             "openai", "gpt-7", input_tokens=200_000, output_tokens=200_000, on=TODAY, book=book

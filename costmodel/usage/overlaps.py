@@ -93,7 +93,7 @@ def _alike(k: int, parts: Sequence[Part], days: Sequence[set[Any]]) -> None:
         if not both or _family(other) != _family(mine) or mine.export.layout == OWN:
             continue
         kinds = [", ".join([x.export.layout, *_groups(x)]) for x in (mine, other)]
-        if kinds[0] == kinds[1]:
+        if kinds[0] == kinds[1] or _apart(mine, other):
             continue
         message = (
             f"{mine.export.file} ({kinds[0]}) and {other.export.file} ({kinds[1]}) both hold "
@@ -114,6 +114,17 @@ def _groups(part: Part) -> list[str]:
     if part.export.layout.startswith(GROUPED):
         found += [f"by {name}" for name in BY if not holds(part.frame[name], "").all()]
     return found
+
+
+def _apart(one: Part, other: Part) -> bool:
+    """Tell whether two exports of an API are about other models, projects or users."""
+    if one.export.layout != other.export.layout or not one.export.layout.startswith(GROUPED):
+        return False
+    for name in BY:
+        mine, theirs = set(one.frame[name].unique()), set(other.frame[name].unique())
+        if "" not in mine | theirs and mine.isdisjoint(theirs):
+            return True
+    return False
 
 
 def _family(part: Part) -> str:

@@ -117,6 +117,9 @@ def test_totals_and_their_parts_are_not_added_up(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=said):
         read(tmp_path)
     assert read(tmp_path, overlaps="add").frame["input_tokens"].sum() == 600
+    # requests of another model are no part of these, however they are broken down
+    (tmp_path / "all.csv").write_text(header + "1793491200,text-embedding-3-small,,3,300\n")
+    assert read(tmp_path).frame["input_tokens"].sum() == 600
 
 
 def test_pages_that_meet_within_a_day_are_one_export(tmp_path: Path) -> None:

@@ -74,13 +74,14 @@ def paybacks(comparison: Comparison, options: Sequence[str] = ()) -> tuple[Payba
 
     Args:
         comparison: The bills.
-        options: Names of options; none = all.
+        options: Names of options; none = all that the verdict ranks, or all where it ranks none.
     """
     months = comparison.scenario.horizon
+    chosen = options or [result.name for result in comparison.ranked] or [*comparison.bills]
     costs = {
         name: found.monthly().reshape(-1, months.count).mean(axis=0)
         for name, found in comparison.bills.items()
-        if not options or name in options
+        if name in chosen
     }
     start = min(costs, key=lambda name: float(costs[name][0]), default="")
     return tuple(

@@ -217,10 +217,7 @@ def _print_breakeven(
     if rows:
         columns = {"Option": "left", "More in month 1": "right", "Paid back in": "left"}
         columns |= {"Lost again in": "left", "Saved at the end": "right"}
-        title = (
-            f"Payback by the bill alone against {paid[0].against}, cheapest in month 1, "
-            "required success or not"
-        )
+        title = f"Payback by the bill alone against {paid[0].against}, cheapest in month 1"
         console.print(grid(columns, rows, title))
     rows = [[pair.own, pair.hosted, *_own_cells(pair)] for pair in pairs]
     if rows:

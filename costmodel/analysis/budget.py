@@ -55,6 +55,7 @@ class Budget:
             "limit_usd": self.limit,
             "ranked_by": "usd_per_success" if drawn.rated else "total_usd",
             "uncertain": list(drawn.chance.labels),
+            "fixed_rates": list(drawn.chance.fixed_rates),
             "regret_usd": _over_horizon(drawn, regret(outcomes)) if outcomes.size else 0.0,
             "months": list(drawn.chance.scenario.horizon.labels),
             "options": [

@@ -104,6 +104,14 @@ class Chance:
         found = {CHANGES_AT_RANDOM: rate * self.years} if self.events and rate else {}
         return found | {name: float(risk.expected().sum()) for name, risk in self.risks.items()}
 
+    @cached_property
+    def fixed_rates(self) -> tuple[str, ...]:
+        """Roles that are paid at one rate in every draw, e.g. as their rows state no range."""
+        lines = (line for found in self.central.bills.values() for line in found.lines)
+        keys = {self.book.rows[line.row].key for line in lines}
+        roles = {f"people.{key.sku}" for key in keys if key.table == "labour"}
+        return tuple(sorted(roles - {driver.name for driver in self.drivers}))
+
     @property
     def labels(self) -> tuple[str, ...]:
         """Names for people, in the order of `names`."""

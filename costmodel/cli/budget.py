@@ -136,6 +136,11 @@ def _print_budget(found: Mapping[str, Any], option: str | None) -> None:
             f"Choosing now costs {money(found['regret_usd'])} on average against choosing when "
             "everything is known; 'worth knowing' is what finding out one thing would save."
         )
+        if found["fixed_rates"]:
+            console.print(
+                f"At one rate in every draw: {', '.join(found['fixed_rates'])}. A range in "
+                "[people] of the scenario lets a rate vary."
+            )
     else:
         console.print(
             "Nothing is uncertain: state ranges like requests = {low = 150, mode = 200, high = 320}"

@@ -172,6 +172,17 @@ def test_a_rate_stated_as_a_range_moves_its_lines_and_no_others(
     assert found.of("small").monthly.sum(axis=-1) == pytest.approx(expected)
 
 
+def test_rates_that_do_not_vary_are_named(case: Callable[..., Chance]) -> None:
+    # the case states a number for both roles
+    both = ("people.domain_expert", "people.software_engineer")
+    assert case(bands=True).fixed_rates == both
+    assert case(bands=True, expert=RANGE["expert"]).fixed_rates == both[1:]
+    # the row of the domain expert has quartiles, that of the engineer lacks one
+    shipped = chance_of(cm.Scenario.read(SUPPORT_BOT), cm.PriceBook.read())
+    assert "people.domain_expert" not in shipped.fixed_rates
+    assert "people.software_engineer" in shipped.fixed_rates
+
+
 def test_changes_at_random_keep_their_rate_and_bring_the_spread(
     case: Callable[..., Chance],
 ) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 LIKELY, POSSIBLE = 0.5, 0.1  # chances that call for a decision, and for a look
 SMALL = 0.01  # a share of the money that may stay unexplained
 SHOWN = 5
+MANY = 15  # working days without a row, as many as a month of one row leaves at least
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,10 @@ def _data(found: Actuals) -> Iterator[Alert]:
         more = f" and {len(days) - SHOWN} more" if len(days) > SHOWN else ""
         word = "working days" if len(days) > 1 else "working day"
         text = f"{len(days)} {word} without a row: {shown}{more}; nothing counts as spent there"
-        yield Alert("watch", "no_data", text)
+        monthly = len(days) >= MANY
+        if monthly:
+            text += ". A row of a whole month counts on its day alone: state one for each day"
+        yield Alert("act" if monthly else "watch", "no_data", text)
 
 
 def _models(found: Actuals) -> Iterator[Alert]:

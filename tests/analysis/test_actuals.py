@@ -226,7 +226,18 @@ def test_days_without_rows_are_an_alert(compared: Compared) -> None:
     missing = frame["day"].between("2026-12-10", "2026-12-13")
     found = compared(frame[~missing].reset_index(drop=True))
     assert found.spent.without_data == (date(2026, 12, 10), date(2026, 12, 11))
-    assert "no_data" in [alert["kind"] for alert in found.as_dict()["alerts"]]
+    [alert] = [one for one in found.as_dict()["alerts"] if one["kind"] == "no_data"]
+    assert alert["level"] == "watch"
+    assert "whole month" not in alert["text"]
+
+
+def test_a_row_for_each_month_is_an_alert_that_says_so(compared: Compared) -> None:
+    frame = rows("2026-12-01", "2027-01-31")
+    firsts = frame["day"].dt.day == 1
+    found = compared(frame[firsts].reset_index(drop=True))
+    [alert] = [one for one in found.as_dict()["alerts"] if one["kind"] == "no_data"]
+    assert alert["level"] == "act"
+    assert "state one for each day" in alert["text"]
 
 
 def test_what_has_no_price_is_an_alert_and_not_nought(compared: Compared) -> None:

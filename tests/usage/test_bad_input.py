@@ -151,11 +151,6 @@ def test_a_row_beyond_all_money_is_refused(tmp_path: Path) -> None:
         price(read(tmp_path / "log.csv"), PriceBook.read())
 
 
-@pytest.fixture(scope="module")
-def book() -> PriceBook:
-    return PriceBook.read()
-
-
 def log(rows: int, seed: int = 0) -> str:
     """Return requests of our own layout, made from a seed."""
     random = np.random.default_rng(seed)

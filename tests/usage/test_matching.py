@@ -6,17 +6,11 @@ from pathlib import Path
 from time import perf_counter
 
 import pandas as pd
-import pytest
 
 from costmodel import PriceBook
 from costmodel.usage.matching import matched
 from costmodel.usage.pricing import price
 from costmodel.usage.reading import read
-
-
-@pytest.fixture(scope="module")
-def book() -> PriceBook:
-    return PriceBook.read()
 
 
 def test_hours_and_training_are_billed_by_themselves(book: PriceBook, tmp_path: Path) -> None:

@@ -16,11 +16,6 @@ from costmodel.usage.reading import read
 DAY = np.datetime64("2025-10-07", "s")
 
 
-@pytest.fixture(scope="module")
-def book() -> PriceBook:
-    return PriceBook.read()
-
-
 def test_a_day_of_gpt_5_mini_costs_what_openai_billed(book: PriceBook) -> None:
     # 80,992 tokens in at $0.25 and 274,770 out at $2 per million: the bill of 2025-10-07
     used = {

@@ -677,6 +677,15 @@ def test_every_option_that_names_a_file_is_known_to_read_or_to_write_it() -> Non
                 assert known & {*OUTPUTS, *read}, (command.name, name)
 
 
+def test_a_number_of_tokens_is_no_file(
+    command_line: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("1000").write_text("mine")
+    words = ("openai", "gpt-6-luna", "--input", "1000", "--output", "1000")
+    assert answer(command_line("price", *words, "--json"))["usd"] > 0
+
+
 def test_a_name_that_is_no_text_is_refused_before_anything_is_written(
     command_line: Run, tmp_path: Path
 ) -> None:

@@ -75,9 +75,11 @@ def run(arguments: Sequence[str]) -> int:
 def _spare_what_is_read(words: Sequence[str]) -> None:
     """Refuse a command that would write over a file it reads, or twice to the same."""
     named: dict[int, Path] = {}  # place in the command line -> file
+    # elsewhere it is a number of tokens
+    outputs = {*OUTPUTS} - ({"--output"} if words[0] != "report" else set())
     for k, word in enumerate(words):
         option, equals, value = word.partition("=")
-        if option in OUTPUTS and (equals or k + 1 < len(words)):
+        if option in outputs and (equals or k + 1 < len(words)):
             named[k if equals else k + 1] = Path(value if equals else words[k + 1])
     for k, path in named.items():
         others = [other for at, other in named.items() if at != k]
